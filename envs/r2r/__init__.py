@@ -1,0 +1,1 @@
+"""R2R on its nav-graph: annotations, connectivity, environment, submission files."""

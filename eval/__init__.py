@@ -1,0 +1,1 @@
+"""Evaluation: metrics, rules, the runner, the run directory, reports."""

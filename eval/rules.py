@@ -1,0 +1,82 @@
+"""Which metrics a benchmark reports, under a version that every summary carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from eval import metrics
+from eval.metrics import Metric
+from navagent.types import Distances, Trajectory
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A benchmark's scoring rules.
+
+    Attributes:
+        name: The benchmark.
+        version: Changes whenever a score could; two summaries compare only under one version.
+        metrics: Reported metrics by their short names, in table order.
+        rates: Names of those that a failed episode scores 0 in.
+    """
+
+    name: str
+    version: str
+    metrics: Mapping[str, Metric]
+    rates: frozenset[str]
+
+    def score(self, trajectory: Trajectory) -> dict[str, float]:
+        """Return every metric; those that need to know of STOP are left out where the trajectory does not say."""
+        known = trajectory.stopped is not None
+        return {
+            name: metric(trajectory)
+            for name, metric in self.metrics.items()
+            if known or metric is not metrics.success_with_stop
+        }
+
+    def score_failure(self, trajectory: Trajectory) -> dict[str, float]:
+        """Score an episode that is missing or broke: as if the agent had never left its start, and no success.
+
+        A submission file can only say "stayed at the start" for such an episode, so this is the one rule under which
+        a run and the file it writes have the same numbers.
+        """
+        still = replace(
+            trajectory,
+            poses=trajectory.poses[:1],
+            viewpoints=trajectory.viewpoints[:1] if trajectory.viewpoints else None,
+            distances=_first(trajectory.distances),
+        )
+        return {name: 0.0 if name in self.rates else value for name, value in self.score(still).items()}
+
+
+def _first(distances: Distances | None) -> Distances | None:
+    if distances is None:
+        return None
+    return replace(distances, between=(), to_goal=distances.to_goal[:1], to_reference=distances.to_reference[:1])
+
+
+R2R = Rules(
+    name="r2r",
+    version="r2r-1",
+    metrics={
+        "tl": metrics.trajectory_length,
+        "ne": metrics.navigation_error,
+        "osr": metrics.oracle_success,
+        "sr": metrics.success,
+        "sr_stop": metrics.success_with_stop,
+        "spl": metrics.spl,
+        "spl_path": metrics.spl_path,
+        "ndtw": metrics.ndtw,
+        "sdtw": metrics.sdtw,
+        "cls": metrics.cls,
+        "steps": metrics.steps,
+    },
+    rates=frozenset({"osr", "sr", "sr_stop", "spl", "spl_path", "sdtw"}),
+)
+"""R2R's official rules: SR without STOP, SPL by the shortest graph distance; `sr_stop` and `spl_path` beside them."""
+
+RULES: Mapping[str, Rules] = {R2R.name: R2R}
+
+DISTANCES_IN_METRES = frozenset({"tl", "ne"})
+COUNTS = frozenset({"steps"})

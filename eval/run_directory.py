@@ -1,0 +1,190 @@
+"""A run on disk: `config.yaml`, `episodes.jsonl`, `traces/`, and at the end `summary.json`, `report.html`.
+
+Killing the process at any moment loses at most the episodes in flight: results are appended line by line, everything
+else is written to a temporary file first and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import yaml
+
+from eval.records import EpisodeResult
+from navagent.errors import RunError
+
+_SAFE = re.compile(r"[^\w.-]+")
+
+
+class RunDirectory:
+    """One run's folder.
+
+    Args:
+        path: The folder; created if absent.
+
+    Raises:
+        RunError: It cannot be created or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stream: TextIO | None = None
+        with _clear_errors(path):
+            (path / "traces").mkdir(parents=True, exist_ok=True)
+            probe = path / ".writable"
+            probe.touch()
+            probe.unlink()
+
+    # ------------------------------------------------------------------------------------ what was asked
+    def claim(self, config: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+        """Make this the run of a configuration, or check that it already is.
+
+        Args:
+            config: The complete configuration, kept as `config.yaml`.
+            identity: The part that decides the results; kept as `identity.json`.
+
+        Raises:
+            RunError: The folder holds a run with another identity; the differences are named.
+        """
+        file = self.path / "identity.json"
+        wanted = json.loads(json.dumps(identity))
+        if file.exists():
+            differences = list(_differences(_load(file), wanted))
+            if differences:
+                raise RunError(
+                    f"{self.path} holds a run with another configuration ({'; '.join(differences)}): "
+                    "choose another --name, or delete that folder."
+                )
+        elif (self.path / "episodes.jsonl").exists():
+            raise RunError(f"{self.path} holds episodes but no identity.json: choose another --name.")
+        self.write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        self.write("identity.json", json.dumps(wanted, indent=2))
+
+    # ---------------------------------------------------------------------------------- what has finished
+    def results(self) -> list[EpisodeResult]:
+        """Return the finished episodes, oldest first.
+
+        A last line that was cut short by a kill is removed from the file: its episode was still in flight.
+
+        Raises:
+            RunError: Another line is damaged.
+        """
+        file = self.path / "episodes.jsonl"
+        if not file.exists():
+            return []
+        found: dict[str, EpisodeResult] = {}
+        content = file.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            with _clear_errors(file):
+                os.truncate(file, len(whole))
+        for number, line in enumerate(whole.decode().splitlines(), start=1):
+            try:
+                result = EpisodeResult.from_json(line)
+            except ValueError as error:
+                raise RunError(f"{file}, line {number} is damaged ({error}): remove that line.") from error
+            found[result.episode_id] = result
+        return list(found.values())
+
+    def forget_errors(self) -> list[EpisodeResult]:
+        """Remove the episodes that broke, so that they are played again; return the rest."""
+        kept = [result for result in self.results() if result.error is None]
+        self.write("episodes.jsonl", "".join(result.to_json() + "\n" for result in kept))
+        return kept
+
+    def append(self, result: EpisodeResult) -> None:
+        """Add a finished episode; it is on its way to the disk when this returns.
+
+        Raises:
+            RunError: The disk is full or the file cannot be written.
+        """
+        file = self.path / "episodes.jsonl"
+        with _clear_errors(file):
+            if self._stream is None:
+                self._stream = file.open("a", encoding="utf-8")
+            self._stream.write(result.to_json() + "\n")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Close the list of episodes."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    # ---------------------------------------------------------------------------------------- other files
+    @staticmethod
+    def trace_name(episode_id: str) -> str:
+        """Return where an episode's trace lies, relative to the run's folder."""
+        return f"traces/{_SAFE.sub('_', episode_id)}.jsonl"
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file atomically and return its path.
+
+        Raises:
+            RunError: The disk is full or the folder cannot be written.
+        """
+        file = self.path / name
+        temporary = file.with_name(file.name + ".part")
+        with _clear_errors(file):
+            try:
+                temporary.write_text(text, encoding="utf-8")
+                temporary.replace(file)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return file
+
+    def load_summary(self) -> dict[str, Any]:
+        """Return `summary.json`.
+
+        Raises:
+            RunError: There is none.
+        """
+        file = self.path / "summary.json"
+        if not file.exists():
+            raise RunError(f"{self.path} is no finished run (it has no summary.json): run `navagent eval` on it first.")
+        summary: dict[str, Any] = _load(file)
+        return summary
+
+
+def existing_run(path: Path) -> RunDirectory:
+    """Open a run that must exist.
+
+    Raises:
+        RunError: The folder is no run.
+    """
+    if not (path / "episodes.jsonl").exists():
+        raise RunError(f"{path} is no run: it has no episodes.jsonl (`navagent eval` prints where its run is).")
+    return RunDirectory(path)
+
+
+def _load(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise RunError(f"{file} is damaged ({error}): delete the run's folder or choose another --name.") from error
+
+
+@contextmanager
+def _clear_errors(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{file} cannot be written ({error.strerror}): free some space or choose another folder with --runs-dir. "
+            "Finished episodes are kept; the same command goes on."
+        ) from error
+
+
+def _differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    """Yield 'key: old value there, new value asked for' for each leaf that differs."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            yield from _differences(old.get(key), new.get(key), f"{where}.{key}" if where else str(key))
+    elif old != new:
+        yield f"{where} is {old!r} there and {new!r} here"

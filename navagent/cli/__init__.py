@@ -1,0 +1,49 @@
+"""The command line: navagent eval | score | report | compare | doctor."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from navagent import __version__
+from navagent.errors import NavAgentError
+
+COMMANDS = {
+    "eval": ("navagent.cli.evaluate", "play and score a policy on an environment's episodes"),
+    "score": ("navagent.cli.score", "score anyone's R2R submission file"),
+    "report": ("navagent.cli.report", "write a run's report.html anew"),
+    "compare": ("navagent.cli.compare", "compare two runs episode by episode"),
+    "doctor": ("navagent.cli.doctor", "say what is installed, which data was found, and how to get the rest"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 2 a user's mistake, 3 stopped early, 130 interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="navagent",
+        description="Run, score and train vision-and-language navigation agents.",
+        epilog="`navagent COMMAND --help` tells more.",
+    )
+    parser.add_argument("--version", action="version", version=f"navagent {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (_, text) in COMMANDS.items():
+        commands.add_parser(name, help=text, add_help=False)
+    asked = list(sys.argv[1:] if arguments is None else arguments)
+    # Each command's module is imported only when it is asked for, so that --help stays quick.
+    chosen = parser.parse_args(asked[:1])
+    try:
+        run = importlib.import_module(COMMANDS[chosen.command][0]).run
+        return int(run(asked[1:]))
+    except NavAgentError as error:
+        print(f"navagent {chosen.command}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone (`| head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

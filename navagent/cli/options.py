@@ -1,0 +1,64 @@
+"""The options of `navagent eval`: a typed schema from constructors, by jsonargparse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jsonargparse
+from jsonargparse import ArgumentParser, Namespace
+from jsonargparse.typing import NonNegativeFloat, PositiveInt
+
+from eval.metrics import Metric
+from navagent.cli.explain import explain
+from navagent.contracts import Env, Policy
+from navagent.errors import ConfigError
+
+DESCRIPTION = (
+    "Play a policy on an environment's episodes and score it. The same command resumes an interrupted run. Policies, "
+    "environments, chat models and describers are class paths: a short name of ours (NavGPT, R2R, OpenAIChat, "
+    "NavGPTTexts) or module.Class of yours, importable from the current folder. Their options are their constructor's "
+    "arguments (--policy.llm.model gpt-4o); --policy.help CLASS lists them."
+)
+
+RESULT_KEYS = ("env", "policy", "episodes", "seed", "extra_metrics")
+"""What decides a run's results; the other options may change when it is resumed."""
+
+
+def make_parser() -> ArgumentParser:
+    """Return the parser of `navagent eval`."""
+    parser = ArgumentParser(prog="navagent eval", description=DESCRIPTION, exit_on_error=False)
+    add = parser.add_argument
+    add("--config", action="config", help="a YAML file with any of these options; options after it win")
+    parser.add_subclass_arguments(Env, "env", required=True, help="the environment, as R2R")
+    parser.add_subclass_arguments(Policy, "policy", required=True, help="the policy, as NavGPT or my_file.MyPlanner")
+    add(
+        "--episodes", type=PositiveInt | None, help="play a random sample of so many, spread over scenes (default: all)"
+    )
+    add("--seed", type=int, default=0, help="seed of the sample and of the order of play")
+    add("--workers", type=PositiveInt, default=8, help="episodes played at once")
+    add("--name", type=str | None, help="the run's folder under --runs-dir (default: made from the options)")
+    add("--runs-dir", type=str, default="runs", help="where the folders of runs lie")
+    add(
+        "--budget-usd",
+        type=NonNegativeFloat | None,
+        help="US dollars that the run may cost in all, resumed parts included",
+    )
+    add("--prices", type=str | None, help="YAML file of model prices, beside and before the built-in ones")
+    add("--cache", type=str | None, help="folder of kept model replies, or off (default: ~/.cache/navagent)")
+    add("--retry-errors", type=bool, default=False, help="play episodes that broke once more")
+    add("--max-errors", type=PositiveInt, default=10, help="broken episodes in a row that stop the run")
+    add("--extra-metrics", type=list[Metric], default=[], help="metrics of yours: [my_file.my_metric]")
+    return parser
+
+
+def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
+    """Parse options.
+
+    Raises:
+        ConfigError: An option is unknown or ill-typed, or a class cannot be imported; one sentence.
+    """
+    try:
+        return parser.parse_args(list(arguments))
+    except jsonargparse.ArgumentError as error:
+        flags = [flag for action in parser._actions for flag in action.option_strings]
+        raise ConfigError(explain(str(error), flags)) from error

@@ -1,0 +1,65 @@
+"""Finding and reading data files, with errors that say how to mend them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from navagent.errors import DataError
+
+DATA_VARIABLE = "NAVAGENT_DATA"
+
+
+def data_root(folder: str | None = None) -> Path:
+    """Return the data folder: the argument, else $NAVAGENT_DATA, else ./data.
+
+    Raises:
+        DataError: The folder does not exist.
+    """
+    chosen = folder or os.environ.get(DATA_VARIABLE) or "data"
+    root = Path(chosen).expanduser()
+    if not root.is_dir():
+        raise DataError(
+            f"The data folder '{root}' does not exist: set {DATA_VARIABLE} to the folder that holds r2r/, navgpt/ and "
+            "the like (`navagent doctor` says what goes there and where to get it)."
+        )
+    return root
+
+
+def load_json(file: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DataError: The file is absent, cannot be read, or is not whole JSON.
+    """
+    try:
+        return json.loads(file.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{file} is missing: fetch it (`navagent doctor` says from where) or point {DATA_VARIABLE} elsewhere."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{file} cannot be read ({error.strerror}): check its permissions.") from error
+    except ValueError as error:
+        raise DataError(
+            f"{file} is not whole JSON ({error}): the download may be cut short, fetch it again."
+        ) from error
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """Return one sha256 (hexadecimal) over the contents of files, in the order of their names.
+
+    Raises:
+        DataError: A file is absent or cannot be read.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        try:
+            digest.update(file.read_bytes())
+        except OSError as error:
+            raise DataError(f"{file} cannot be read ({error.strerror}): fetch it again.") from error
+    return digest.hexdigest()

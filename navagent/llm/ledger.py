@@ -1,0 +1,113 @@
+"""What a run has spent, and the budget that it must not exceed."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+from navagent.contracts import Shared
+from navagent.errors import BudgetError, ConfigError, RunError
+from navagent.llm.prices import Price, Prices
+from navagent.types import Reply
+
+
+class Ledger(Shared):
+    """Accounts for every paid call of a run; safe to use from many threads.
+
+    With a budget, each call first reserves the most that it can cost. A call that does not fit waits until calls in
+    flight have settled for what they really cost, and is refused once nothing in flight could make room. So the budget
+    is never exceeded, and concurrency falls as it nears its end.
+
+    Args:
+        prices: Prices by model.
+        budget_usd: The budget in US dollars, or None.
+        file: JSON lines, one per paid call, appended; what earlier sessions of the run wrote counts as spent.
+    """
+
+    def __init__(self, prices: Prices, budget_usd: float | None = None, file: Path | None = None) -> None:
+        self.prices = prices
+        self.budget_usd = budget_usd
+        self._file = file
+        self.spent_usd = _already_spent(file) if file is not None else 0.0
+        self._reserved_usd = 0.0
+        self._room = threading.Condition()
+
+    def reserve(self, model: str, input_tokens: int, output_tokens: int) -> float:
+        """Set aside the most that a call can cost and return it in US dollars (0 without a budget).
+
+        Raises:
+            ConfigError: There is a budget but no price for the model.
+            BudgetError: The call could exceed the budget.
+        """
+        if self.budget_usd is None:
+            return 0.0
+        most = self.price_for_budget(model).cost_usd(input_tokens, output_tokens)
+        with self._room:
+            while self.spent_usd + self._reserved_usd + most > self.budget_usd:
+                if self._reserved_usd <= 0.0 or self.spent_usd + most > self.budget_usd:
+                    raise BudgetError(
+                        f"The budget of ${self.budget_usd:.2f} is used up: ${self.spent_usd:.4f} are spent and the "
+                        f"next call could cost ${most:.4f}."
+                    )
+                self._room.wait()
+            self._reserved_usd += most
+        return most
+
+    def price_for_budget(self, model: str) -> Price:
+        """Return a model's price.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        price = self.prices.find(model)
+        if price is None:
+            raise ConfigError(
+                f"--budget-usd needs a price for model '{model}': give one with `--prices my_prices.yaml` holding "
+                f"`{model}: {{input: ..., output: ...}}` in US dollars per million tokens (0 for a local model)."
+            )
+        return price
+
+    def settle(self, requested: str, reply: Reply | None, reserved_usd: float) -> float | None:
+        """Book a finished call and free its reservation.
+
+        Args:
+            requested: The model asked for.
+            reply: The reply, or None if the call failed.
+            reserved_usd: What `reserve` returned.
+
+        Returns:
+            The cost in US dollars, None if the model has no price.
+        """
+        cost = self.prices.cost_usd(requested, reply) if reply is not None else 0.0
+        with self._room:
+            self._reserved_usd = max(0.0, self._reserved_usd - reserved_usd)
+            self.spent_usd += cost or 0.0
+            if reply is not None and self._file is not None:
+                self._write(reply, cost)
+            self._room.notify_all()
+        return cost
+
+    def _write(self, reply: Reply, cost: float | None) -> None:
+        assert self._file is not None
+        line = {
+            "model": reply.model,
+            "input_tokens": reply.input_tokens,
+            "output_tokens": reply.output_tokens,
+            "cost_usd": cost,
+            "latency_s": round(reply.latency_s, 4),
+        }
+        with self._file.open("a") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+
+def _already_spent(file: Path) -> float:
+    if not file.exists():
+        return 0.0
+    spent = 0.0
+    for number, line in enumerate(file.read_text().splitlines(), start=1):
+        try:
+            spent += float(json.loads(line)["cost_usd"] or 0.0)
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{file}, line {number} is damaged ({error}): remove that line.") from error
+    return spent

@@ -1,0 +1,97 @@
+"""REVERIE's annotated objects and Matterport3D's room labels, put into words."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any, ClassVar
+
+from navagent.contracts import Describer
+from navagent.data import data_root, fingerprint, load_json
+from navagent.errors import DataError
+from navagent.geometry import view_direction, wrap
+from navagent.perception.sectors import SECTORS, describe_sectors, turn
+from navagent.types import Description, Observation, SeenObject
+
+IMAGE_WIDTH, IMAGE_HEIGHT = 640, 480
+FOCAL = IMAGE_HEIGHT / 2 / math.tan(math.radians(30))
+"""Pixels: REVERIE's boxes are drawn on 640 x 480 pictures with a vertical field of view of 60 degrees."""
+
+
+class ReverieObjects(Describer):
+    """Annotated objects within 3 m (REVERIE's BBox files) and the viewpoint's room label: ground truth, privileged.
+
+    An object's direction is that of its box in the view where the box lies nearest the picture's centre. The files
+    give no distance.
+
+    Args:
+        data_dir: The data folder; by default $NAVAGENT_DATA, else ./data.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"viewpoint", "pose"})
+    privileged: ClassVar[bool] = True
+
+    def __init__(self, data_dir: str | None = None) -> None:
+        root = data_root(data_dir)
+        self._boxes = root / "reverie" / "BBox"
+        self._labels = root / "rooms" / "vp2room_label.json"
+        try:
+            self._rooms = load_json(self._labels)["pano_info"]
+        except (KeyError, TypeError) as error:
+            raise DataError(f"{self._labels} holds no 'pano_info': fetch it again.") from error
+        self._places: dict[tuple[str, str], Description] = {}
+        self._lock = threading.Lock()
+
+    def describe(self, observation: Observation) -> Description:
+        """Return the viewpoint's room and objects, turned to the agent's heading.
+
+        Raises:
+            DataError: The viewpoint's files are absent or damaged.
+        """
+        assert observation.pose is not None
+        assert observation.viewpoint is not None
+        place = (observation.scene, observation.viewpoint)
+        with self._lock:
+            if place not in self._places:
+                self._places[place] = self._load(*place)
+            return turn(self._places[place], observation.pose.heading)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return the sha256 of the boxes and of the room labels."""
+        return {"reverie": fingerprint(self._boxes.glob("*.json")), "rooms": fingerprint([self._labels])}
+
+    def _load(self, scan: str, viewpoint: str) -> Description:
+        file = self._boxes / f"{scan}_{viewpoint}.json"
+        try:
+            # A few entries list no view: the object is near but hidden.
+            objects = [_seen(entry) for entry in load_json(file)[viewpoint].values() if entry["visible_pos"]]
+            room = _room(self._rooms[scan][viewpoint]["label_info"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"REVERIE's boxes or the room label of {scan} {viewpoint} are damaged ({error!r})."
+            ) from error
+        places = describe_sectors(f"a place in the {room}", [""] * SECTORS, objects)
+        texts = [", ".join(sorted({seen.name for seen in way.objects})) for way in places.directions]
+        return describe_sectors(places.summary, texts, objects)
+
+
+def _seen(entry: dict[str, Any]) -> SeenObject:
+    """Return an object of REVERIE's file in its world direction."""
+    boxes = zip(entry["visible_pos"], entry["bbox2d"], strict=True)
+    view, (x, y, width, height) = min(boxes, key=lambda item: _off_centre(item[1]))
+    heading, elevation = view_direction(int(view))
+    right = x + width / 2 - IMAGE_WIDTH / 2
+    up = IMAGE_HEIGHT / 2 - (y + height / 2)
+    # The ray through the box's centre, tilted by the view's elevation and seen from above.
+    ahead = FOCAL * math.cos(elevation) - up * math.sin(elevation)
+    return SeenObject(entry["name"].replace("#", " "), wrap(heading + math.atan2(right, ahead)))
+
+
+def _off_centre(box: list[float]) -> float:
+    x, y, width, height = box
+    return math.hypot(x + width / 2 - IMAGE_WIDTH / 2, y + height / 2 - IMAGE_HEIGHT / 2)
+
+
+def _room(label: str) -> str:
+    """Return a label without its annotators' note: 'familyroom (should be ...)' -> 'familyroom'."""
+    return label.split("(")[0].split("/")[0].replace("_", " ").strip()

@@ -1,0 +1,55 @@
+"""The one loop: environment, policy, episode -> trajectory. Evaluation, data collection and demos all run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from navagent.contracts import Env, Policy
+from navagent.errors import ConfigError
+from navagent.types import Decision, Episode, Observation, Trajectory
+
+OnStep = Callable[[Observation, Decision], None]
+
+
+def check_needs(env: Env, policy: Policy) -> None:
+    """Refuse a policy that reads what the environment does not give.
+
+    Raises:
+        ConfigError: Names the missing fields.
+    """
+    missing = sorted(policy.needs - env.gives)
+    if missing:
+        raise ConfigError(
+            f"{type(policy).__name__} needs {', '.join(missing)}, which {type(env).__name__} does not give "
+            f"(it gives {', '.join(sorted(env.gives)) or 'nothing optional'}): choose another environment or wrap it."
+        )
+
+
+def rollout(env: Env, policy: Policy, episode: Episode, on_step: OnStep | None = None) -> Trajectory:
+    """Play one episode.
+
+    The episode ends with Stop, when the environment says so, or after `policy.max_steps` decisions where the agent
+    stands (NavGPT's rule for a spent budget; it did not stop, so `sr_stop` counts a failure).
+
+    Args:
+        env: The environment; `reset` is called here.
+        policy: The policy; `reset` is called here with the public episode.
+        episode: The episode, with its goal if the split has one.
+        on_step: Called with every observation and the decision taken on it, before the action runs. An exception
+            from it ends the rollout.
+    """
+    with_oracle = "oracle_action" in policy.needs
+    observation = env.reset(episode)
+    policy.reset(episode.public())
+    decisions = 0
+    while not observation.done and (policy.max_steps is None or decisions < policy.max_steps):
+        if with_oracle:
+            observation = replace(observation, oracle_action=env.oracle_action())
+        chosen = policy.act(observation)
+        decision = chosen if isinstance(chosen, Decision) else Decision(chosen)
+        decisions += 1
+        if on_step is not None:
+            on_step(observation, decision)
+        observation = env.step(decision.action)
+    return env.trajectory()

@@ -1,0 +1,65 @@
+"""What an agent perceives, as lines of text that a language model reads.
+
+One block per 45-degree sector, clockwise from the front, each with its angular range, what is seen, the objects and the
+navigable viewpoints in it (NavGPT, section 3.2, figure 3):
+
+    Front (left 22 to right 22): A hallway with a white door.
+      Objects: mirror: left 12, 1.8 m; sink: right 3
+      Navigable: 10c252c9...: left 7, 2.31 m, up 20
+
+Angles are degrees relative to where the agent faces, distances metres. `OfflineChat` reads the same lines.
+"""
+
+from __future__ import annotations
+
+import math
+
+from navagent.geometry import sector, wrap
+from navagent.types import Candidate, Description, Direction, Observation, SeenObject
+
+NAMES = ("Front", "Front Right", "Right", "Rear Right", "Rear", "Rear Left", "Left", "Front Left")
+
+STEEP = math.radians(10)
+"""Elevations below this are level ground to a reader; 10 degrees is a stair seen from a few metres."""
+
+
+def surroundings(observation: Observation, description: Description) -> str:
+    """Return the description with the candidates sorted into its directions, clockwise from the front."""
+    # Sectors keep the world's boundaries, so the one that holds the front may be centred up to half a sector off.
+    directions = sorted(description.directions, key=lambda way: sector(way.heading, len(NAMES)))
+    moves: dict[int, list[Candidate]] = {i: [] for i in range(len(directions))}
+    for candidate in observation.candidates or ():
+        nearest = min(moves, key=lambda i: abs(wrap(candidate.heading - directions[i].heading)))
+        moves[nearest].append(candidate)
+    return "\n".join(_block(way, moves[i]) for i, way in enumerate(directions))
+
+
+def _block(way: Direction, candidates: list[Candidate]) -> str:
+    name = NAMES[sector(way.heading, len(NAMES))]
+    span = f"{side(way.heading - way.width / 2)} to {side(way.heading + way.width / 2)}"
+    lines = [f"{name} ({span}): {way.text or 'nothing described'}"]
+    if way.objects:
+        lines.append("  Objects: " + "; ".join(_object(seen) for seen in way.objects))
+    if candidates:
+        lines.append("  Navigable: " + "; ".join(_candidate(candidate) for candidate in candidates))
+    return "\n".join(lines)
+
+
+def _object(seen: SeenObject) -> str:
+    away = "" if seen.distance is None else f", {seen.distance:.1f} m"
+    return f"{seen.name}: {side(seen.heading)}{away}"
+
+
+def _candidate(candidate: Candidate) -> str:
+    slope = ""
+    if abs(candidate.elevation) >= STEEP:
+        slope = f", {'up' if candidate.elevation > 0 else 'down'} {abs(math.degrees(candidate.elevation)):.0f}"
+    return f"{candidate.id}: {side(candidate.heading)}, {candidate.distance:.2f} m{slope}"
+
+
+def side(heading: float) -> str:
+    """Return a relative heading (radians) as "left 30", "right 5" or "ahead", in degrees."""
+    degrees = round(math.degrees(wrap(heading)))
+    if degrees == 0:
+        return "ahead"
+    return f"{'left' if degrees < 0 else 'right'} {abs(degrees)}"
