@@ -19,21 +19,19 @@ class Rules:
         version: Changes whenever a score could; two summaries compare only under one version.
         metrics: Reported metrics by their short names, in table order.
         rates: Names of those that a failed episode scores 0 in.
+        of_runs: Names of those that need the agent's own actions, which a submission file does not tell.
     """
 
     name: str
     version: str
     metrics: Mapping[str, Metric]
     rates: frozenset[str]
+    of_runs: frozenset[str]
 
     def score(self, trajectory: Trajectory) -> dict[str, float]:
-        """Return every metric; those that need to know of STOP are left out where the trajectory does not say."""
-        known = trajectory.stopped is not None
-        return {
-            name: metric(trajectory)
-            for name, metric in self.metrics.items()
-            if known or metric is not metrics.success_with_stop
-        }
+        """Return every metric; without those `of_runs` if the trajectory was read from a submission file."""
+        skipped = self.of_runs if trajectory.stopped is None else ()
+        return {name: metric(trajectory) for name, metric in self.metrics.items() if name not in skipped}
 
     def score_failure(self, trajectory: Trajectory) -> dict[str, float]:
         """Score an episode that is missing or broke: as if the agent had never left its start, and no success.
@@ -73,6 +71,7 @@ R2R = Rules(
         "steps": metrics.steps,
     },
     rates=frozenset({"osr", "sr", "sr_stop", "spl", "spl_path", "sdtw"}),
+    of_runs=frozenset({"sr_stop", "steps"}),
 )
 """R2R's official rules: SR without STOP, SPL by the shortest graph distance; `sr_stop` and `spl_path` beside them."""
 

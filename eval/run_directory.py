@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -84,7 +84,8 @@ class RunDirectory:
         if len(whole) < len(content):
             with _clear_errors(file):
                 os.truncate(file, len(whole))
-        for number, line in enumerate(whole.decode().splitlines(), start=1):
+        # Not splitlines(): an instruction may hold other characters that count as line ends there.
+        for number, line in enumerate(whole.decode().split("\n")[:-1], start=1):
             try:
                 result = EpisodeResult.from_json(line)
             except ValueError as error:
@@ -114,7 +115,9 @@ class RunDirectory:
     def close(self) -> None:
         """Close the list of episodes."""
         if self._stream is not None:
-            self._stream.close()
+            # After a failed write the stream still holds the rest of its line and would fail once more.
+            with suppress(OSError):
+                self._stream.close()
             self._stream = None
 
     # ---------------------------------------------------------------------------------------- other files

@@ -4,10 +4,9 @@ from navagent.lazy import exports
 
 _MODULES = {
     "NavGPT": "policies.navgpt",
-    "Planner": "policies.planner",
     "Random": "policies.baselines",
     "ShortestPath": "policies.baselines",
     "Stop": "policies.baselines",
 }
-__all__ = ["NavGPT", "Planner", "Random", "ShortestPath", "Stop"]
+__all__ = ["NavGPT", "Random", "ShortestPath", "Stop"]
 __getattr__ = exports(__name__, _MODULES)

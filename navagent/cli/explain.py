@@ -7,15 +7,23 @@ import inspect
 import re
 from collections.abc import Sequence
 
-from navagent.cli.plugins import BUILT_IN, names_of
+from navagent.cli.plugins import BUILT_IN
 from navagent.errors import nearest
 
 _KEY = re.compile(r'Parser key "([^"]+)":?')
 _CLASS = re.compile(r"class_path '([^']+)'")
-_NOT_A_PATH = re.compile(r"Expected a path but (\S+) either")
-_NOISE = re.compile(
-    r"Expected a path but|Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value"
+_NOT_A_CLASS = (
+    re.compile(r"import path string: (\S+)"),
+    re.compile(r"Import path (\S+) does not correspond to a subclass"),
+    re.compile(r"Problem with given class_path '([^']+)':\s+(?:module|No module)"),
+    re.compile(r"expects a function or a callable class: .*Got value: (\S+)"),
 )
+_PLAIN = (
+    (re.compile(r"Expected a <class '(\w+)'>\. Got value: (.*)"), r"expected \1, not '\2'"),
+    (re.compile(r"Expected a typing\.Literal\[(.*)\]\. Got value: (.*)"), r"must be one of \1, not '\2'"),
+    (re.compile(r"Not of type (\w+): does not conform to restriction v(.*)"), r"must be \2"),
+)
+_NOISE = re.compile(r"Expected a path but|Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value")
 
 
 def explain(message: str, flags: Sequence[str]) -> str:
@@ -25,7 +33,9 @@ def explain(message: str, flags: Sequence[str]) -> str:
         message: What jsonargparse reported.
         flags: All options, for the nearest match.
     """
-    where = "--" + ".".join(_KEY.findall(message))
+    keys = _KEY.findall(message)
+    # Options of ours are written with dashes, constructor arguments as they stand in the constructor.
+    where = "--" + (".".join(keys) if len(keys) > 1 else "".join(keys).replace("_", "-"))
     lines = [line.strip(" -") for line in message.splitlines() if not _NOISE.search(line)]
     reasons = [reason for reason in (_KEY.sub("", line).strip(" :") for line in lines) if reason]
     reason = reasons[-1] if reasons else " ".join(message.split())
@@ -33,32 +43,29 @@ def explain(message: str, flags: Sequence[str]) -> str:
     if match := re.search(r"Option '([^']+)' is not accepted", reason):
         return _no_such_option(match.group(1), owners[-1])
     if match := re.search(r"unrecognized arguments: (\S+)", reason):
-        return (
-            f"There is no option {match.group(1)}.{nearest(match.group(1), flags)} `navagent eval --help` lists them."
-        )
+        return f"There is no option {match.group(1)}.{nearest(match.group(1), flags)} `navagent eval --help` lists them."
     if match := re.search(r"following arguments are required: (.+)", reason):
-        owner = f"{owners[-1]} needs " if owners else "Give "
-        missing = ", ".join(f"{where}.{name}".replace("--.", "--") for name in match.group(1).split(", "))
-        return f"{owner}{missing.replace('--.', '--')} (or a --config that has it)."
-    if re.search(r"has no attribute|No module named|dot import path|subclass of", reason):
-        named = owners[-1:] or _NOT_A_PATH.findall(message)[-1:] or [reason.rsplit(" ", 1)[-1]]
-        return _no_such_class(where, named[0], reason)
-    return f"{where}: {reason}." if where != "--" else f"{reason}."
+        missing = [f"{where}.{name}" if keys else f"--{name}" for name in match.group(1).split(", ")]
+        return f"{f'{owners[-1]} needs' if owners else 'Give'} {', '.join(missing)} (or a --config that has it)."
+    for pattern in _NOT_A_CLASS:
+        if named := pattern.findall(message):
+            return _no_such_class(where, keys[-1], named[-1].rstrip("."), reason)
+    for pattern, plain in _PLAIN:
+        reason = pattern.sub(plain, reason)
+    return f"{where}: {reason.rstrip('.')}." if keys else f"{reason.rstrip('.')}."
 
 
-def _no_such_class(where: str, name: str, reason: str) -> str:
-    known = [known for package in BUILT_IN for known in names_of(package)]
-    return (
-        f"{where} {name} cannot be used ({reason}).{nearest(name.rsplit('.', 1)[-1], known)} Name one of ours "
-        f"({', '.join(known)}) or module.Class of a file in the current folder."
-    )
+def _no_such_class(where: str, kind: str, name: str, reason: str) -> str:
+    known = sorted(BUILT_IN[kind].__all__) if kind in BUILT_IN else []
+    ours = f"one of ours ({', '.join(known)}) or " if known else ""
+    detail = "" if "dot import path" in reason else f" ({reason.split(': ')[-1].split('. Got')[0].rstrip('.')})"
+    hint = nearest(name.rsplit(".", 1)[-1], known)
+    return f"{where} {name} cannot be used{detail}.{hint} Name {ours}module.name of a file in the current folder."
 
 
 def _no_such_option(option: str, class_path: str) -> str:
     known = _options_of(class_path)
-    return (
-        f"{class_path} has no option '{option}'.{nearest(option, known)} Its options are {', '.join(known) or 'none'}."
-    )
+    return f"{class_path} has no option '{option}'.{nearest(option, known)} Its options are {', '.join(known) or 'none'}."
 
 
 def _options_of(class_path: str) -> list[str]:

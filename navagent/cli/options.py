@@ -29,8 +29,8 @@ def make_parser() -> ArgumentParser:
     parser = ArgumentParser(prog="navagent eval", description=DESCRIPTION, exit_on_error=False)
     add = parser.add_argument
     add("--config", action="config", help="a YAML file with any of these options; options after it win")
-    parser.add_subclass_arguments(Env, "env", required=True, help="the environment, as R2R")
-    parser.add_subclass_arguments(Policy, "policy", required=True, help="the policy, as NavGPT or my_file.MyPlanner")
+    add("--env", type=Env, required=True, help="the environment, as R2R")
+    add("--policy", type=Policy, required=True, help="the policy, as NavGPT or my_file.MyPlanner")
     add(
         "--episodes", type=PositiveInt | None, help="play a random sample of so many, spread over scenes (default: all)"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +13,13 @@ import navagent.llm
 import navagent.perception
 import policies
 
-BUILT_IN: tuple[ModuleType, ...] = (policies, envs, navagent.llm, navagent.perception)
+BUILT_IN: Mapping[str, ModuleType] = {
+    "policy": policies,
+    "env": envs,
+    "llm": navagent.llm,
+    "describer": navagent.perception,
+}
+"""Where the classes of ours live, by the option that takes them."""
 
 
 def open_current_folder() -> None:
@@ -34,11 +40,6 @@ def import_named(arguments: Sequence[str]) -> None:
     every client and framework that any of them needs.
     """
     words = {word for argument in arguments for word in argument.split("=")}
-    for package in BUILT_IN:
+    for package in BUILT_IN.values():
         for name in words & set(package.__all__):
             getattr(package, name)
-
-
-def names_of(package: ModuleType) -> list[str]:
-    """Return a package's public class names."""
-    return sorted(package.__all__)
