@@ -67,7 +67,10 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     if summary["privileged"]:
         found.append("Privileged: this policy sees what no real agent can.")
     if summary["stand_in"]:
-        found.append("No language model: decisions come from offline rules, not from a model.")
+        found.append(
+            "No language model: decisions come from fixed rules (OfflineChat's weights were fitted on R2R train, so this "
+            "is no zero-shot result)."
+        )
     errors = summary["errors"]
     if errors["count"]:
         first = next(iter(errors["episodes"].items()))

@@ -75,6 +75,10 @@ class Episode:
         """Return the episode as a policy may see it: without goal and reference path."""
         return replace(self, goal=None)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Episode:
+        """Return the episode itself: it cannot change, and a run's workers hold thousands each."""
+        return self
+
 
 # ------------------------------------------------------------------------------------------- what is seen
 @dataclass(frozen=True, slots=True, eq=False)

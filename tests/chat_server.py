@@ -269,10 +269,15 @@ class ChatServer:
         latency_s: Seconds before every answer.
         port: 0 takes a free one.
         record: Whether to keep the requests.
+        keep_alive: Whether connections stay open between requests. By default they do not, so that a client that
+            nobody closes leaves no socket behind.
     """
 
-    def __init__(self, script: Script, latency_s: float = 0.0, port: int = 0, record: bool = True) -> None:
+    def __init__(
+        self, script: Script, latency_s: float = 0.0, port: int = 0, record: bool = True, keep_alive: bool = False
+    ) -> None:
         self.requests: list[Request] = []
+        self.keep_alive = keep_alive
         self._script = script
         self._latency_s = latency_s
         self._record = record
@@ -355,8 +360,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"content-type": "application/json", **answer.headers}.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(answer.body) if answer.announced is None else answer.announced))
+        if not owner.keep_alive or answer.announced is not None:
+            self.send_header("connection", "close")
         self.end_headers()
-        self.close_connection = self.close_connection or answer.announced is not None
         try:
             self.wfile.write(answer.body)
             self.wfile.flush()
@@ -393,7 +399,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.5, help="seconds before every answer")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     options = parser.parse_args()
-    with ChatServer(first_viewpoint, options.latency, options.port, record=False) as server:
+    with ChatServer(first_viewpoint, options.latency, options.port, record=False, keep_alive=True) as server:
         print(server.port, flush=True)
         threading.Event().wait()
 

@@ -21,9 +21,13 @@ _NOT_A_CLASS = (
 _PLAIN = (
     (re.compile(r"Expected a <class '(\w+)'>\. Got value: (.*)"), r"expected \1, not '\2'"),
     (re.compile(r"Expected a typing\.Literal\[(.*)\]\. Got value: (.*)"), r"must be one of \1, not '\2'"),
-    (re.compile(r"Not of type (\w+): does not conform to restriction v(.*)"), r"must be \2"),
+    (re.compile(r"Not of type \w+: .*?does not conform to restriction v(.*)"), r"must be \1"),
+    (re.compile(r"Not of type \w+: invalid literal for int\(\) with base 10: (.*)"), r"must be a whole number, not \1"),
+    (re.compile(r"Not of type \w+: could not convert string to float: (.*)"), r"must be a number, not \1"),
 )
-_NOISE = re.compile(r"Expected a path but|Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value")
+_NOISE = re.compile(
+    r"Expected a path but|Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value"
+)
 
 
 def explain(message: str, flags: Sequence[str]) -> str:
@@ -43,7 +47,9 @@ def explain(message: str, flags: Sequence[str]) -> str:
     if match := re.search(r"Option '([^']+)' is not accepted", reason):
         return _no_such_option(match.group(1), owners[-1])
     if match := re.search(r"unrecognized arguments: (\S+)", reason):
-        return f"There is no option {match.group(1)}.{nearest(match.group(1), flags)} `navagent eval --help` lists them."
+        return (
+            f"There is no option {match.group(1)}.{nearest(match.group(1), flags)} `navagent eval --help` lists them."
+        )
     if match := re.search(r"following arguments are required: (.+)", reason):
         missing = [f"{where}.{name}" if keys else f"--{name}" for name in match.group(1).split(", ")]
         return f"{f'{owners[-1]} needs' if owners else 'Give'} {', '.join(missing)} (or a --config that has it)."
@@ -65,7 +71,9 @@ def _no_such_class(where: str, kind: str, name: str, reason: str) -> str:
 
 def _no_such_option(option: str, class_path: str) -> str:
     known = _options_of(class_path)
-    return f"{class_path} has no option '{option}'.{nearest(option, known)} Its options are {', '.join(known) or 'none'}."
+    return (
+        f"{class_path} has no option '{option}'.{nearest(option, known)} Its options are {', '.join(known) or 'none'}."
+    )
 
 
 def _options_of(class_path: str) -> list[str]:

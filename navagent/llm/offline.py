@@ -25,18 +25,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import Any
 
 from navagent.contracts import ChatModel
+from navagent.llm.form import Form
 from navagent.types import Message, Reply
 
 STOP = "stop"
 
 # All numbers come from R2R train. Weights: a conditional logit over the options at 12,000 states on shortest paths and
-# 13,000 off them (2,000 episodes), rounded; then one coordinate search on the sum of SR and SPL of 1,500 episodes;
-# three terms whose loss cost nothing on 1,500 others went. The constants below had the best likelihood among a few values
-# each; MOVES and MOVES_PER_WORD are the least squares line of a path's moves over its instruction's words.
+# 13,000 off them (2,000 episodes), rounded; then one coordinate search on the sum of SR and SPL of 1,500 episodes.
+# Three terms whose loss cost nothing on 1,500 others were dropped. The constants below had the best likelihood among a
+# few values each; MOVES and MOVES_PER_WORD are the least squares line of a path's moves over its instruction's words.
 WEIGHTS: Mapping[str, float] = {
     "due": 0.8,  # words that the direction shares with the clauses that are due
     "anywhere": 0.7,  # words shared with the whole instruction
@@ -335,59 +336,6 @@ def _sentence(scene: _Scene, messages: Sequence[Message]) -> str:
     return " ".join(re.split(r"(?<=[.!?])\s", text)[0].split()[:40]) or "Nothing is described."
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """Fills a JSON schema; allOf of several, multipleOf, pattern, format, not and conditions are beyond it."""
-
-    root: Mapping[str, Any]
-    ranking: tuple[str, ...]
-    reason: str
-
-    def fill(self, schema: Mapping[str, Any], name: str = "", depth: int = 0, rank: int = 0) -> Any:
-        """Return a value that satisfies the schema.
-
-        Args:
-            schema: The schema, or a part of it.
-            name: The property that the value is for.
-            depth: How many objects and arrays hold it.
-            rank: Its place in its array: the best option comes first, the second best next.
-        """
-        while link := next((key for key in ("$ref", "anyOf", "oneOf", "allOf") if key in schema), None):
-            path = schema[link].split("/")[1:] if link == "$ref" else []
-            schema = reduce(lambda node, key: node[key], path, self.root) if link == "$ref" else schema[link][0]
-        kind = schema.get("type", "array" if "items" in schema else "object" if "properties" in schema else "string")
-        kind = kind[0] if isinstance(kind, list) else kind
-        if "const" in schema:
-            return schema["const"]
-        if "enum" in schema:
-            return self._option(schema["enum"], rank)
-        if kind == "object":
-            known = schema.get("properties", {})
-            # A schema may contain itself: what is optional deep down is left out, so that filling ends.
-            names = dict.fromkeys([*(known if depth < 2 else ()), *schema.get("required", ())])
-            return {key: self.fill(known.get(key, {}), key, depth + 1, rank) for key in names}
-        if kind == "array":
-            size = schema.get("minItems", min(1, schema.get("maxItems", 1)))
-            return [self.fill(schema.get("items", {}), name, depth + 1, i) for i in range(size)]
-        if kind == "string":
-            text = self.ranking[0] if name == "action" else self.reason
-            return text[: schema.get("maxLength", len(text))].ljust(schema.get("minLength", 0), ".")
-        return {"boolean": False, "null": None}.get(kind, _number(schema))
-
-    def _option(self, allowed: Sequence[Any], rank: int) -> Any:
-        ranked = [value for option in self.ranking for value in allowed if str(value).lower() == option.lower()]
-        ranked += [value for value in allowed if value not in ranked]
-        return ranked[rank % len(ranked)]
-
-
-def _number(schema: Mapping[str, Any]) -> float:
-    """Return an allowed number, 0 if it is one."""
-    low, above = schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf)
-    high, below = schema.get("maximum", math.inf), schema.get("exclusiveMaximum", math.inf)
-    tries: tuple[float, ...] = (0, low, high, above + 1, below - 1, (max(low, above) + min(high, below)) / 2)
-    return next((value for value in tries if low <= value <= high and above < value < below), 0)
-
-
 class OfflineChat(ChatModel):
     """Rules that answer in a chat model's place; no argument, no key.
 
@@ -407,7 +355,7 @@ class OfflineChat(ChatModel):
         ranking, reason = _choose(scene)
         parsed: Any = None
         if schema is not None:
-            parsed = _Form(schema, ranking, reason).fill(schema)
+            parsed = Form(schema, ranking, reason).fill(schema)
             text = json.dumps(parsed)
         elif any("Action Input" in message.content for message in messages if message.role != "assistant"):
             text = _react(ranking[0], reason)

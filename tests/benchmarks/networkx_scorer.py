@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 SUCCESS_RADIUS = 3.0
 METRICS = ("tl", "ne", "osr", "sr", "spl", "spl_path", "ndtw", "sdtw", "cls")
 
-Distances = dict[str, dict[str, float]]
+Distances = Mapping[str, Mapping[str, float]]
 
 
 def load_graph(connectivity_file: Path) -> nx.Graph[str]:
@@ -43,6 +44,29 @@ def load_graph(connectivity_file: Path) -> nx.Graph[str]:
                 weight = float(np.linalg.norm(positions[i] - positions[j]))
                 graph.add_edge(item["image_id"], items[j]["image_id"], weight=weight)
     return graph
+
+
+class QueriedDistances(dict[str, "QueriedDistances.Row"]):
+    """`distances[a][b]` as one `nx.dijkstra_path_length` each: what a quick script does, without a table.
+
+    Args:
+        graph: The scan's graph.
+    """
+
+    class Row(dict[str, float]):
+        """Distances from one viewpoint."""
+
+        def __init__(self, graph: nx.Graph[str], origin: str) -> None:
+            self._graph, self._origin = graph, origin
+
+        def __missing__(self, target: str) -> float:
+            return float(nx.dijkstra_path_length(self._graph, self._origin, target))
+
+    def __init__(self, graph: nx.Graph[str]) -> None:
+        self._graph = graph
+
+    def __missing__(self, origin: str) -> QueriedDistances.Row:
+        return QueriedDistances.Row(self._graph, origin)
 
 
 def path_length(dist: Distances, nodes: list[str]) -> float:
@@ -125,7 +149,7 @@ def score_episode(dist: Distances, prediction: list[str], reference: list[str]) 
     }
 
 
-def score(predictions_file: Path, data_dir: Path, split: str) -> dict[str, Any]:
+def score(predictions_file: Path, data_dir: Path, split: str, table: bool = True) -> dict[str, Any]:
     """Score a predictions file on one R2R split.
 
     Every prediction in the file is scored; ids of the split that the file lacks are left out of the means (see `n`).
@@ -134,6 +158,7 @@ def score(predictions_file: Path, data_dir: Path, split: str) -> dict[str, Any]:
         predictions_file: JSON list of `{"instr_id", "trajectory": [[viewpoint, heading, elevation], ...]}`.
         data_dir: Folder that holds `r2r/R2R_{split}.json` and `r2r/connectivity/`.
         split: Name of an annotated split, such as `val_unseen`.
+        table: Compute all distances of a scan first, as the official script does, or ask networkx for each one.
 
     Returns:
         `n`, the mean `metrics`, and the metrics of each instruction under `episodes`.
@@ -151,7 +176,7 @@ def score(predictions_file: Path, data_dir: Path, split: str) -> dict[str, Any]:
     distances: dict[str, Distances] = {}
     for scan in sorted({scan for scan, _ in annotations.values()}):
         graph = load_graph(r2r / "connectivity" / f"{scan}_connectivity.json")
-        distances[scan] = dict(nx.all_pairs_dijkstra_path_length(graph))
+        distances[scan] = dict(nx.all_pairs_dijkstra_path_length(graph)) if table else QueriedDistances(graph)
 
     episodes: dict[str, dict[str, float]] = {}
     for prediction in json.loads(Path(predictions_file).read_text(encoding="utf-8")):

@@ -37,7 +37,7 @@ MISTAKES = {
     "unknown model option": (
         (*NAVGPT, "--policy.llm", "OpenAIChat", "--policy.llm.modle", "x"), "no option 'modle'", "Did you mean 'model'?",
     ),
-    "ill-typed option": ((*RANDOM, "--workers", "many"), "--workers", "expected int, not 'many'"),
+    "ill-typed option": ((*RANDOM, "--workers", "many"), "--workers", "must be a whole number, not 'many'"),
     "ill-typed policy option": ((*RANDOM, "--policy.seed", "x"), "--policy.seed", "expected int, not 'x'"),
     "no such choice": ((*NAVGPT, "--policy.style", "haiku"), "--policy.style", "must be one of 'react', 'json', not 'haiku'"),
     "too many episodes": ((*RANDOM, "--episodes", "31"), "--episodes 31", "30 episodes"),

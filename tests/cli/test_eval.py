@@ -215,7 +215,9 @@ def test_files_of_the_current_folder_never_shadow_our_packages(
         (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')")
     (tmp_path / "mine.py").write_text("from policies.baselines import Random\nclass Mine(Random):\n    pass\n")
     command = [*start, "eval", "--env", "R2R", "--policy", "mine.Mine"]
-    done = subprocess.run(command, env=environment(tiny_data), cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment(tiny_data), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -225,7 +227,19 @@ def test_two_runs_compare_episode_by_episode(tiny_data: Path, tmp_path: Path) ->
     done = run_navagent("compare", "runs/ShortestPath", "runs/Random", data=tiny_data, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "runs/ShortestPath minus runs/Random, 30 episodes" in done.stdout
-    run_navagent("eval", "--env", "R2R", "--env.split", "train", "--policy", "Random", "--name", "other", data=tiny_data, cwd=tmp_path)
+    run_navagent(
+        "eval",
+        "--env",
+        "R2R",
+        "--env.split",
+        "train",
+        "--policy",
+        "Random",
+        "--name",
+        "other",
+        data=tiny_data,
+        cwd=tmp_path,
+    )
     refused = run_navagent("compare", "runs/other", "runs/Random", data=tiny_data, cwd=tmp_path)
     assert refused.returncode == 2
     assert "their data set differ" in refused.stderr

@@ -17,7 +17,7 @@ from navagent.llm.cache import ReplyCache
 from navagent.types import Reply
 
 REPLY = Reply(
-    texts=("Go left. \u2190 \ud83d\ude00", "{}"),
+    texts=("Go left. \u2190 \U0001f600", "{}"),
     parsed=({"action": ["left", None, 1.5]}, None),
     model="some-model-2024-08-06",
     input_tokens=321,
@@ -139,28 +139,27 @@ from pathlib import Path
 from navagent.llm.cache import ReplyCache
 
 def open_all(together):
-    for number in range(80):
-        together.wait()
-        ReplyCache(Path(sys.argv[1]) / f"{number}.sqlite").close()
+    try:
+        for number in range(80):
+            together.wait()
+            ReplyCache(Path(sys.argv[1]) / f"{number}.sqlite").close()
+    except BaseException:
+        together.abort()
+        raise
 
-together = multiprocessing.Barrier(8, timeout=60)
-team = [multiprocessing.get_context("fork").Process(target=open_all, args=(together,)) for _ in range(8)]
+fork = multiprocessing.get_context("fork")
+together = fork.Barrier(8)
+team = [fork.Process(target=open_all, args=(together,)) for _ in range(8)]
 for process in team:
     process.start()
-team_failed = False
 for process in team:
     process.join()
-    if process.exitcode:
-        team_failed = True
-        together.abort()
-sys.exit(team_failed)
+sys.exit(any(process.exitcode for process in team))
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
-@pytest.mark.xfail(
-    strict=True, reason="SQLite does not wait for a lock while a connection turns on write-ahead logging"
-)
+@pytest.mark.xfail(strict=True, reason="SQLite does not wait for a lock while it turns on write-ahead logging")
 def test_runs_that_start_together_may_create_the_same_file(tmp_path: Path) -> None:
     outcome = subprocess.run([sys.executable, "-c", OPENER, str(tmp_path)], capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stderr
@@ -198,8 +197,7 @@ def test_damaged_pages_are_a_run_error(file: Path) -> None:
     fill(file)
     damage(file, 4096 * 2, file.stat().st_size)
     with closing(ReplyCache(file)) as cache, pytest.raises(RunError, match=r"replies\.sqlite"):
-        for number in range(200):
-            cache.get(numbered(number))
+        _ = [cache.get(numbered(number)) for number in range(200)]
 
 
 def test_write_that_fails_is_a_run_error(file: Path) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from navagent.contracts import ChatModel
 from navagent.errors import BudgetError, ChatError, ConfigError, ContextLengthError
-from navagent.llm import Metered, OpenAIChat
+from navagent.llm import OpenAIChat
 from navagent.llm.cache import ReplyCache
 from navagent.llm.ledger import Ledger
-from navagent.llm.metered import most_input_tokens
+from navagent.llm.metered import Metered, most_input_tokens
 from navagent.llm.prices import Price, Prices
 from navagent.types import Message, Reply
 from tests.chat_server import ChatServer, ContextLength, RefuseParameter, Script, Status, Text, Usage
@@ -54,8 +54,8 @@ def test_second_request_is_answered_from_the_cache_for_nothing(cache: ReplyCache
         chat = Metered(connect(server), ledger, cache)
         first, second = chat.chat(ASKED), chat.chat(ASKED)
     assert len(server.requests) == 1
-    assert (first.cached, first.cost_usd) == (False, pytest.approx(COST))
-    assert (second.cached, second.cost_usd, second.texts) == (True, 0.0, first.texts)
+    assert first.cost_usd == pytest.approx(COST)
+    assert (first.cached, second.cached, second.cost_usd, second.texts) == (False, True, 0.0, first.texts)
     assert ledger.spent_usd == pytest.approx(COST)
 
 
