@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 from eval.records import EpisodeResult
+from eval.rules import DISTANCES_IN_METRES
 from eval.run_directory import RunDirectory
-from eval.tables import TITLES, notes, show
+from eval.tables import TITLES, heading, notes, show
 
 _HERE = Path(__file__).parent
 _PUBLISHED_COLUMNS = ("tl", "ne", "osr", "sr", "spl")
@@ -28,13 +29,13 @@ def write_report(directory: RunDirectory) -> Path:
         RunError: The run has no summary yet.
     """
     summary = directory.load_summary()
-    title = f"{summary['policy']} on {summary['dataset']}"
+    title = heading(summary)
     page = Template((_HERE / "report.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
         episodes_played=f"{summary['n']:,} of {summary['expected']:,}",
         notes="".join(f"<p class=note>{escape(note)}</p>" for note in notes(summary)),
         metrics=_metrics(summary),
-        published=_published(summary),
+        published=_published(summary, title),
         data=_episode_data(directory.results()),
         details=escape(yaml.safe_dump({key: summary[key] for key in _DETAILS}, sort_keys=False)),
     )
@@ -53,15 +54,16 @@ def _metrics(summary: Mapping[str, Any]) -> str:
     return "".join(rows)
 
 
-def _published(summary: Mapping[str, Any]) -> str:
+def _published(summary: Mapping[str, Any], title: str) -> str:
     """Return the table of published results if the run is of a whole split that has one."""
     split = str(summary["config"]["env"]["init_args"].get("split"))
     table = yaml.safe_load((_HERE / "published.yaml").read_text(encoding="utf-8"))
     rows = table.get(f"{summary['rules']} {split}")
     if rows is None or not summary["complete"] or summary["config"]["episodes"] is not None:
         return ""
-    mine = {name: summary["metrics"][name] * (1 if name in ("tl", "ne") else 100) for name in _PUBLISHED_COLUMNS}
-    everyone = [{"method": f"this run: {summary['policy']}", "source": "", **mine}, *rows]
+    scale = {name: 1 if name in DISTANCES_IN_METRES else 100 for name in _PUBLISHED_COLUMNS}
+    mine = {name: round(summary["metrics"][name] * scale[name], 2) for name in _PUBLISHED_COLUMNS}
+    everyone = [{"method": "this run", "source": title, **mine}, *rows]
     body = "".join(
         _row([_method(entry), *(_number(entry[name]) for name in _PUBLISHED_COLUMNS), entry["source"]])
         for entry in everyone
@@ -75,7 +77,8 @@ def _method(entry: Mapping[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    """Return a number with the digits that its source gives."""
+    return "-" if value is None else f"{value:g}"
 
 
 def _row(cells: Sequence[str], tag: str = "td") -> str:

@@ -21,9 +21,10 @@ def score_predictions(rules: Rules, predicted: Sequence[Trajectory], missing: Se
     Returns:
         `n` predictions, `expected` episodes, `metrics` and `ci95` by name.
     """
-    rows = [rules.score(trajectory) for trajectory in predicted]
-    rows += [rules.score_failure(trajectory) for trajectory in missing]
-    estimates = estimate(rows, [trajectory.scene for trajectory in (*predicted, *missing)])
+    rows = [(trajectory, rules.score(trajectory)) for trajectory in predicted]
+    rows += [(trajectory, rules.score_failure(trajectory)) for trajectory in missing]
+    rows.sort(key=lambda row: row[0].episode_id)  # as in a run's summary, so that both have the same last bit
+    estimates = estimate([scores for _, scores in rows], [trajectory.scene for trajectory, _ in rows])
     return {
         "n": len(predicted),
         "expected": len(rows),

@@ -21,6 +21,8 @@ def summarise(results: Sequence[EpisodeResult], expected: int, facts: Mapping[st
         expected: How many episodes the run is of.
         facts: What is known of the run beside its results (rules, fingerprints, configuration, ...).
     """
+    # In one order whatever the order of play, so that a resumed run has the same numbers to the last bit.
+    results = sorted(results, key=lambda result: result.episode_id)
     broken = [result for result in results if result.error is not None]
     scored = [result for result in results if result.metrics]
     usage = sum((result.usage for result in results), Usage())

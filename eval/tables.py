@@ -15,13 +15,13 @@ TITLES = {
     "ne": "NE  navigation error",
     "osr": "OSR oracle success",
     "sr": "SR  success",
-    "sr_stop": "    success with STOP",
+    "sr_stop": "SR  with STOP",
     "spl": "SPL success by path length",
-    "spl_path": "    by annotated length",
+    "spl_path": "SPL by annotated length",
     "ndtw": "nDTW",
     "sdtw": "SDTW",
     "cls": "CLS",
-    "steps": "    moves per episode",
+    "steps": "moves per episode",
 }
 
 
@@ -50,13 +50,19 @@ def show(name: str, value: float) -> str:
 
 def print_run(console: Console, summary: Mapping[str, Any]) -> None:
     """Print a run's summary, with everything loud that a reader must not overlook."""
-    title = f"{summary['policy']} on {summary['dataset']}, {summary['n']:,} of {summary['expected']:,} episodes"
+    title = f"{heading(summary)}, {summary['n']:,} of {summary['expected']:,} episodes"
     if summary["metrics"]:
         print_metrics(console, title, summary["metrics"], summary["ci95"])
     else:
         console.print(f"{title}: the split has no goals, so there is no score.")
     for note in notes(summary):
         console.print(note, style="yellow", highlight=False, soft_wrap=True)
+
+
+def heading(summary: Mapping[str, Any]) -> str:
+    """Return what was run on what: policy, model as the server named it, data set."""
+    models = ", ".join(summary["usage"]["models"])
+    return f"{summary['policy']}{f' with {models}' if models else ''} on {summary['dataset']}"
 
 
 def notes(summary: Mapping[str, Any]) -> list[str]:
@@ -68,8 +74,8 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         found.append("Privileged: this policy sees what no real agent can.")
     if summary["stand_in"]:
         found.append(
-            "No language model: decisions come from fixed rules (OfflineChat's weights were fitted on R2R train, so this "
-            "is no zero-shot result)."
+            "No language model: decisions come from fixed rules (OfflineChat's weights were fitted on R2R train, so "
+            "this is no zero-shot result)."
         )
     errors = summary["errors"]
     if errors["count"]:
@@ -86,7 +92,7 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     usage = summary["usage"]
     if usage["calls"] and not summary["stand_in"]:
         cost = (
-            "unknown (no price for the model, see --prices)"
+            "unknown (no price for the model, see --prices, or no token counts from the server)"
             if usage["cost_usd"] is None
             else f"${usage['cost_usd']:.2f}"
         )

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from navagent.contracts import ChatModel, Describer
+from navagent.errors import ContextLengthError
+from navagent.llm.json_text import without_thinking
 from navagent.types import Message, Reply
 from policies.planner import STOP, Choice, Planner, ReplyError, Situation
 from policies.prompts import render
@@ -27,7 +29,7 @@ HISTORY_CHARACTERS = 7000
 
 _FINISHED = re.compile(r"Final\s+Answer\s*:", re.IGNORECASE)
 _MOVE = re.compile(r"Action\s+Input\s*:\s*[\"'`]?([^\s\"'`]+)", re.IGNORECASE)
-_THOUGHT = re.compile(r"(?:Thought\s*:)?\s*(.*?)\s*(?=Action\s*:|Action\s+Input\s*:|Final\s+Answer\s*:|$)", re.I | re.S)
+_THOUGHT = re.compile(r"\s*(?:Thought\s*:)?(.*?)(?=Action\s*:|Action\s+Input\s*:|Final\s+Answer\s*:|$)", re.I | re.S)
 
 
 class NavGPT(Planner):
@@ -95,10 +97,15 @@ class NavGPT(Planner):
             thought=choice.thought,
             surroundings=situation.surroundings,
         )
-        return " ".join(self.ask("summarise", [Message("user", text)]).text.split())
+        try:
+            said = " ".join(self.ask("summarise", [Message("user", text)]).text.split())
+        except ContextLengthError:
+            said = ""
+        return said or super().summarise(situation, choice)
 
 
 def _read_react(text: str) -> Choice:
+    text = without_thinking(text)
     move, finished = _MOVE.search(text), _FINISHED.search(text)
     thought = _THOUGHT.match(text)
     reason = " ".join(thought.group(1).split()) if thought else ""

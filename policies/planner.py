@@ -238,9 +238,13 @@ class Planner(Policy):
                 messages = [*messages, said, Message("user", f"That cannot be used: {error}. Try again.")]
             except ContextLengthError as error:
                 problems.append(str(error))
-                # Asking again only helps if the request becomes shorter: forget the older half.
+                # Asking again only helps if the request becomes shorter: without the rejected replies, and with the
+                # newer half of the memories.
+                longest = messages
                 situation = Situation(situation.observation, situation.description, _newer_half(situation.memories))
                 messages = self._messages(situation)
+                if messages == longest:
+                    break
         return None, problems
 
     def _check(self, choice: Choice, situation: Situation) -> Choice:

@@ -27,7 +27,9 @@ def test_texts_turn_with_the_agent(tiny_data: Path) -> None:
     assert description.summary == "view of a hallway"
     ahead = min(description.directions, key=lambda way: abs(way.heading))
     assert ahead.text == "A hallway seen in direction 2."
-    assert ahead.objects == (SeenObject("lamp", pytest.approx(math.radians(5)), 1.25),)
+    (lamp,) = ahead.objects
+    assert (lamp.name, lamp.distance) == ("lamp", 1.25)
+    assert lamp.heading == pytest.approx(math.radians(5))
 
 
 def test_directions_cover_the_circle_at_any_heading(tiny_data: Path) -> None:

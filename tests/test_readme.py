@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import CHECKOUT, run_navagent
+from tests.command_line import CHECKOUT, environment, run_navagent
 
 README = (CHECKOUT / "README.md").read_text()
 
@@ -31,6 +33,19 @@ def test_the_planner_of_the_readme_runs_from_any_folder(tiny_data: Path, tmp_pat
     assert summary["n"] == 30
     assert summary["config"]["policy"]["class_path"] == "my_file.MyPlanner"
     assert summary["metrics"]["steps"] > 0
+
+
+def test_the_python_example_of_the_readme_runs(tiny_data: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _block("python", "from eval.runner import evaluate")],
+        env=environment(tiny_data),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 0 <= float(done.stdout) <= 1
 
 
 def test_the_planner_of_the_readme_has_at_most_15_lines_besides_its_prompt() -> None:

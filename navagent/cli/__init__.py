@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NavAgentError as error:
         print(f"navagent {chosen.command}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"navagent {chosen.command}: interrupted; the same command begins again.", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader of our output has gone (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

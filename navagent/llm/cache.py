@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 from navagent.contracts import Shared
 from navagent.errors import RunError
 from navagent.types import Reply
+
+_PATIENCE_S = 30.0
+"""Seconds to wait for other runs that write."""
 
 
 class ReplyCache(Shared):
@@ -30,24 +34,32 @@ class ReplyCache(Shared):
         self._lock = threading.Lock()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(file, check_same_thread=False, timeout=30, isolation_level=None)
-            # Write-ahead logging lets several runs share the file; a reply lost in a power cut is only asked again.
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL)")
+            self._database = _open(file)
         except (OSError, sqlite3.Error) as error:
             raise RunError(
                 f"The reply cache {file} cannot be used ({error}): choose another folder with --cache, or --cache off."
             ) from error
 
     def get(self, request: dict[str, Any]) -> Reply | None:
-        """Return the kept reply to a request, marked as cached and free of charge."""
-        with self._lock:
-            row = self._database.execute("SELECT reply FROM replies WHERE key = ?", (_key(request),)).fetchone()
+        """Return the kept reply to a request, marked as cached and free of charge.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        try:
+            with self._lock:
+                row = self._database.execute("SELECT reply FROM replies WHERE key = ?", (_key(request),)).fetchone()
+        except sqlite3.Error as error:
+            raise RunError(
+                f"The reply cache {self.file} is damaged ({error}): delete it, or use --cache off."
+            ) from error
         if row is None:
             return None
-        fields = json.loads(row[0])
-        reply = Reply(**{**fields, "texts": tuple(fields["texts"]), "parsed": tuple(fields["parsed"])})
+        try:
+            fields = json.loads(row[0])
+            reply = Reply(**{**fields, "texts": tuple(fields["texts"]), "parsed": tuple(fields["parsed"])})
+        except (KeyError, TypeError, ValueError):
+            return None  # written by another version: ask again and overwrite
         return replace(reply, cached=True, cost_usd=0.0)
 
     def put(self, request: dict[str, Any], reply: Reply) -> None:
@@ -68,6 +80,28 @@ class ReplyCache(Shared):
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(file, check_same_thread=False, timeout=_PATIENCE_S, isolation_level=None)
+    until = time.monotonic() + _PATIENCE_S
+    try:
+        while True:
+            try:
+                # Write-ahead logging lets several runs share the file; a reply lost in a power cut is only asked again.
+                database.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError as error:
+                # `timeout` does not hold for this one statement, on which runs that start together collide.
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+        database.execute("PRAGMA synchronous=NORMAL")
+        database.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL)")
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
 
 
 def _key(request: dict[str, Any]) -> str:

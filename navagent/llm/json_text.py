@@ -10,6 +10,11 @@ from typing import Any
 _THINKING = re.compile(r"<think>.*?</think>", re.DOTALL)
 
 
+def without_thinking(text: str) -> str:
+    """Return a text without its thinking aloud, also where the prompt opened it or the reply was cut before its end."""
+    return _THINKING.sub("", text).rpartition("</think>")[2].partition("<think>")[0]
+
+
 def find_json(text: str, required: Collection[str] = ()) -> dict[str, Any] | None:
     """Return the last JSON object in a text that has the required keys, or None.
 
@@ -17,12 +22,12 @@ def find_json(text: str, required: Collection[str] = ()) -> dict[str, Any] | Non
     comes before is thinking aloud.
     """
     decoder = json.JSONDecoder()
-    text = _THINKING.sub("", text)
+    text = without_thinking(text)
     found, position = None, text.find("{")
     while position >= 0:
         try:
             value, end = decoder.raw_decode(text, position)
-        except ValueError:
+        except (ValueError, RecursionError):  # RecursionError: a model caught in a loop of brackets
             end = position + 1
         else:
             if isinstance(value, dict) and set(required) <= value.keys():

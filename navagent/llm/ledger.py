@@ -31,6 +31,7 @@ class Ledger(Shared):
         self._file = file
         self.spent_usd = _already_spent(file) if file is not None else 0.0
         self._reserved_usd = 0.0
+        self._in_flight = 0
         self._room = threading.Condition()
 
     def reserve(self, model: str, input_tokens: int, output_tokens: int) -> float:
@@ -45,13 +46,14 @@ class Ledger(Shared):
         most = self.price_for_budget(model).cost_usd(input_tokens, output_tokens)
         with self._room:
             while self.spent_usd + self._reserved_usd + most > self.budget_usd:
-                if self._reserved_usd <= 0.0 or self.spent_usd + most > self.budget_usd:
+                if self._in_flight == 0 or self.spent_usd + most > self.budget_usd:
                     raise BudgetError(
                         f"The budget of ${self.budget_usd:.2f} is used up: ${self.spent_usd:.4f} are spent and the "
                         f"next call could cost ${most:.4f}."
                     )
                 self._room.wait()
             self._reserved_usd += most
+            self._in_flight += 1
         return most
 
     def price_for_budget(self, model: str) -> Price:
@@ -81,11 +83,14 @@ class Ledger(Shared):
         """
         cost = self.prices.cost_usd(requested, reply) if reply is not None else 0.0
         with self._room:
-            self._reserved_usd = max(0.0, self._reserved_usd - reserved_usd)
-            self.spent_usd += cost or 0.0
+            # Nothing in flight is exactly nothing reserved, whatever rounding has left over.
+            self._in_flight = max(0, self._in_flight - 1)
+            self._reserved_usd = max(0.0, self._reserved_usd - reserved_usd) if self._in_flight else 0.0
+            # A server that reports no tokens is taken to have used all that was reserved.
+            self.spent_usd += reserved_usd if cost is None else cost
+            self._room.notify_all()
             if reply is not None and self._file is not None:
                 self._write(reply, cost)
-            self._room.notify_all()
         return cost
 
     def _write(self, reply: Reply, cost: float | None) -> None:
@@ -97,15 +102,18 @@ class Ledger(Shared):
             "cost_usd": cost,
             "latency_s": round(reply.latency_s, 4),
         }
-        with self._file.open("a") as stream:
-            stream.write(json.dumps(line) + "\n")
+        try:
+            with self._file.open("a") as stream:
+                stream.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise RunError(f"{self._file} cannot be written ({error.strerror}).") from error
 
 
 def _already_spent(file: Path) -> float:
     if not file.exists():
         return 0.0
     spent = 0.0
-    for number, line in enumerate(file.read_text().splitlines(), start=1):
+    for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
         try:
             spent += float(json.loads(line)["cost_usd"] or 0.0)
         except (ValueError, KeyError, TypeError) as error:

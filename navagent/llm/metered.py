@@ -58,7 +58,9 @@ class Metered(ChatModel):
         if self._cache is not None and (kept := self._cache.get(request)) is not None:
             return kept
         most_output = n * int(sampling.get("max_tokens") or self.most_output_tokens)
-        reserved = self._ledger.reserve(self.name, most_input_tokens(messages, schema), most_output)
+        # A server without `n` is asked n times and bills the prompt each time.
+        most_input = n * most_input_tokens(messages, schema)
+        reserved = self._ledger.reserve(self.name, most_input, most_output)
         reply = None
         try:
             reply = self.inner.chat(messages, schema, n, **sampling)

@@ -6,11 +6,11 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import openai
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from navagent.contracts import ChatModel
 from navagent.errors import ChatError, ChatSetupError, ContextLengthError
@@ -55,11 +55,16 @@ class OpenAIChat(ChatModel):
         max_retries: int = 6,
     ) -> None:
         address = base_url or os.environ.get("OPENAI_BASE_URL")
-        self._key = os.environ.get(api_key_env, "")
+        self._key = os.environ.get(api_key_env, "").strip()
         if not self._key and address is None:
             raise ChatSetupError(
                 f"OpenAIChat needs an API key: set the environment variable {api_key_env}, give the address of a "
                 "server that needs none (--policy.llm.base_url http://localhost:8000/v1), or use OfflineChat."
+            )
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise ChatSetupError(
+                f"The environment variable {api_key_env} is no API key: it holds a line break, a typographic quote or "
+                "another character that no key has."
             )
         self.name = model
         self.identity = f"{model} at {address or 'openai'}, max_tokens={max_tokens}"
@@ -98,25 +103,21 @@ class OpenAIChat(ChatModel):
 
     def _complete(self, request: dict[str, Any]) -> ChatCompletion:
         """Send one request, without what the server is known to refuse."""
+        with self._lock:
+            refused = set(self._refused)
         while True:
-            accepted = self._accepted(request)
+            accepted = _accepted(request, refused)
             try:
-                return self._send(accepted)
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                refused = _refused_parameter(error, accepted)
-                if refused is None:
-                    raise self._translate(error) from error
-                with self._lock:
-                    self._refused.add(refused)
+                completion = self._send(accepted)
             except openai.OpenAIError as error:
-                raise self._translate(error) from error
-
-    def _accepted(self, request: dict[str, Any]) -> dict[str, Any]:
-        accepted = {name: value for name, value in request.items() if name not in self._refused}
-        # Servers older than `max_completion_tokens` know the limit as `max_tokens`.
-        if "max_completion_tokens" in self._refused and "max_tokens" not in self._refused:
-            accepted["max_tokens"] = request["max_completion_tokens"]
-        return accepted
+                name = _refused_parameter(error, accepted)
+                if name is None:
+                    raise self._translate(error) from None  # the client's own text may hold the key
+                refused.add(name)
+            else:
+                with self._lock:  # only now is it certain that these were the reason
+                    self._refused |= refused
+                return completion
 
     def _send(self, request: dict[str, Any]) -> ChatCompletion:
         for _ in range(_BAD_BODIES):
@@ -137,6 +138,8 @@ class OpenAIChat(ChatModel):
         code = getattr(error, "code", None)
         if isinstance(error, openai.APITimeoutError):
             return ChatError(f"{self.name}: no reply within the time limit, retries included.")
+        if isinstance(error, openai.APIConnectionError):
+            return ChatError(f"{self.name}: no connection to {self._client.base_url}, retries included.")
         if code == "context_length_exceeded" or (isinstance(error, openai.BadRequestError) and _CONTEXT.search(text)):
             return ContextLengthError(text)
         hopeless = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
@@ -145,8 +148,18 @@ class OpenAIChat(ChatModel):
         return ChatError(text)
 
 
-def _refused_parameter(error: openai.APIStatusError, sent: Mapping[str, Any]) -> str | None:
+def _accepted(request: Mapping[str, Any], refused: Collection[str]) -> dict[str, Any]:
+    accepted = {name: value for name, value in request.items() if name not in refused}
+    # Servers older than `max_completion_tokens` know the limit as `max_tokens`.
+    if "max_completion_tokens" in refused and "max_tokens" not in refused:
+        accepted["max_tokens"] = request["max_completion_tokens"]
+    return accepted
+
+
+def _refused_parameter(error: openai.OpenAIError, sent: Mapping[str, Any]) -> str | None:
     """Return the optional parameter that a 400 complains of, or None if it complains of something else."""
+    if not isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
+        return None
     named = str(getattr(error, "param", None) or "")
     if named in _OPTIONAL and named in sent:
         return named
@@ -156,18 +169,29 @@ def _refused_parameter(error: openai.APIStatusError, sent: Mapping[str, Any]) ->
     return next((name for name in _OPTIONAL if name in sent and re.search(rf"\b{name}\b", text)), None)
 
 
+def _text(message: ChatCompletionMessage | None) -> str:
+    """Return what a message says; the client does not check what a server sends, so any field may be absent."""
+    if message is None:
+        return ""
+    content: Any = message.content
+    if isinstance(content, list):  # parts: text, reasoning, pictures
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    text = str(content or message.refusal or "")
+    return text.encode(errors="replace").decode()  # half an emoji can neither be written nor sent back
+
+
 def _reply(completions: list[ChatCompletion], n: int, schema: Mapping[str, Any] | None, latency_s: float) -> Reply:
     choices = [choice for completion in completions for choice in completion.choices][:n]
-    texts = tuple(choice.message.content or choice.message.refusal or "" for choice in choices)
+    texts = tuple(_text(choice.message) for choice in choices)
     required = schema.get("required", ()) if schema is not None else ()
     usages = [completion.usage for completion in completions if completion.usage is not None]
     details = [usage.prompt_tokens_details for usage in usages if usage.prompt_tokens_details is not None]
     return Reply(
         texts=texts,
         parsed=tuple(find_json(text, required) if schema is not None else None for text in texts),
-        model=completions[0].model,
-        input_tokens=sum(usage.prompt_tokens for usage in usages),
-        output_tokens=sum(usage.completion_tokens for usage in usages),
+        model=completions[0].model or "",
+        input_tokens=sum(usage.prompt_tokens or 0 for usage in usages),
+        output_tokens=sum(usage.completion_tokens or 0 for usage in usages),
         latency_s=latency_s,
         cached_input_tokens=sum(detail.cached_tokens or 0 for detail in details),
     )

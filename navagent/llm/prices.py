@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,9 +56,12 @@ class Prices:
         return self.table.get(model) or self.table.get(_DATE.sub("", model))
 
     def cost_usd(self, requested: str, reply: Reply) -> float | None:
-        """Return what a reply cost, by the name that the server returned or else the one asked for."""
+        """Return what a reply cost, by the name that the server returned or else the one asked for.
+
+        None if the model has no price, or if it has one and the server did not say how many tokens it counted.
+        """
         price = self.find(reply.model) or self.find(requested)
-        if price is None:
+        if price is None or (reply.input_tokens == 0 and price.input > 0):
             return None
         return price.cost_usd(reply.input_tokens, reply.output_tokens, reply.cached_input_tokens)
 
@@ -74,14 +78,19 @@ def load_prices(extra: str | None = None) -> Prices:
     return Prices(table)
 
 
+def _usd(value: Any) -> float:
+    usd = float(value)
+    if not 0.0 <= usd < math.inf:
+        raise ValueError(f"{usd} is no price")
+    return usd
+
+
 @cache
 def _read(file: Path) -> dict[str, Price]:
     form = "lines like `gpt-4o: {input: 2.5, output: 10}` in US dollars per million tokens"
     try:
         entries: Any = yaml.safe_load(file.read_text()) or {}
-        return {
-            str(model): Price(**{key: float(usd) for key, usd in entry.items()}) for model, entry in entries.items()
-        }
+        return {str(model): Price(**{key: _usd(usd) for key, usd in entry.items()}) for model, entry in entries.items()}
     except OSError as error:
         raise ConfigError(f"The price file {file} cannot be read ({error.strerror}): it needs {form}.") from error
     except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:

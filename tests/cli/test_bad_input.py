@@ -30,23 +30,39 @@ MISTAKES = {
     "unknown policy": ((*RANDOM[:3], "--policy", "NavGTP"), "--policy NavGTP cannot be used", "Did you mean 'NavGPT'?"),
     "unknown module": ((*RANDOM[:3], "--policy", "nope.Mine"), "nope.Mine cannot be used", "No module named 'nope'"),
     "unknown class": ((*RANDOM[:3], "--policy", "plugin.Mine"), "plugin.Mine cannot be used", "no attribute 'Mine'"),
-    "not a policy": ((*RANDOM[:3], "--policy", "plugin.Unrelated"), "plugin.Unrelated cannot be used", "a subclass of Policy"),
-    "unknown model": ((*NAVGPT, "--policy.llm", "OpenAIChatt"), "--policy.llm OpenAIChatt cannot", "Did you mean 'OpenAIChat'?"),
+    "not a policy": (
+        (*RANDOM[:3], "--policy", "plugin.Unrelated"),
+        "plugin.Unrelated cannot be used",
+        "a subclass of Policy",
+    ),
+    "unknown model": (
+        (*NAVGPT, "--policy.llm", "OpenAIChatt"),
+        "--policy.llm OpenAIChatt cannot",
+        "Did you mean 'OpenAIChat'?",
+    ),
     "unknown option": ((*RANDOM, "--wrokers", "3"), "no option --wrokers", "Did you mean '--workers'?"),
     "unknown policy option": ((*RANDOM, "--policy.sede", "3"), "has no option 'sede'", "Did you mean 'seed'?"),
     "unknown model option": (
-        (*NAVGPT, "--policy.llm", "OpenAIChat", "--policy.llm.modle", "x"), "no option 'modle'", "Did you mean 'model'?",
+        (*NAVGPT, "--policy.llm", "OpenAIChat", "--policy.llm.modle", "x"),
+        "no option 'modle'",
+        "Did you mean 'model'?",
     ),
     "ill-typed option": ((*RANDOM, "--workers", "many"), "--workers", "must be a whole number, not 'many'"),
     "ill-typed policy option": ((*RANDOM, "--policy.seed", "x"), "--policy.seed", "expected int, not 'x'"),
-    "no such choice": ((*NAVGPT, "--policy.style", "haiku"), "--policy.style", "must be one of 'react', 'json', not 'haiku'"),
+    "no such choice": (
+        (*NAVGPT, "--policy.style", "haiku"),
+        "--policy.style",
+        "must be one of 'react', 'json', not 'haiku'",
+    ),
     "too many episodes": ((*RANDOM, "--episodes", "31"), "--episodes 31", "30 episodes"),
     "no episodes": ((*RANDOM, "--episodes", "0"), "--episodes", "0"),
     "no policy": (("eval", "--env", "R2R"), "--policy", "--config"),
     "no describer": ((*RANDOM[:3], "--policy", "NavGPT", "--policy.llm", "OfflineChat"), "--policy.describer", "needs"),
     "absent config": (("eval", "--config", "nope.yaml"), "--config", "nope.yaml"),
     "missing key": (
-        (*NAVGPT, "--policy.llm", "OpenAIChat", "--policy.llm.model", "gpt-4o"), "OPENAI_API_KEY", "set the environment",
+        (*NAVGPT, "--policy.llm", "OpenAIChat", "--policy.llm.model", "gpt-4o"),
+        "OPENAI_API_KEY",
+        "set the environment",
     ),
     "mismatch": ((*RANDOM[:3], "--policy", "plugin.Seeing"), "Seeing needs rgb", "R2R does not give"),
     "absent metric": ((*RANDOM, "--extra-metrics", "[plugin.nope]"), "--extra-metrics", "plugin.nope"),
@@ -54,7 +70,7 @@ MISTAKES = {
     "negative budget": ((*RANDOM, "--budget-usd", "-3"), "--budget-usd", "must be >=0"),
     "no run to report": (("report", "."), "is no run", "episodes.jsonl"),
     "no run to compare": (("compare", ".", "."), "is no run", "episodes.jsonl"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

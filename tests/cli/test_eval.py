@@ -142,13 +142,14 @@ def test_a_run_that_is_stopped_five_times_ends_as_an_undisturbed_one(
 
 
 def _stop_after(episodes: int, sign: signal.Signals, run: Path, data: Path, cwd: Path, *command: str) -> bool:
-    """Start a run, send it a signal once it holds so many episodes, and wait for its end."""
+    """Start a run, send it a signal once it holds so many episodes and a new one, and wait for its end."""
+    results = run / "episodes.jsonl"
+    before = results.read_bytes().count(b"\n") if results.exists() else 0
     with subprocess.Popen(
         navagent_command(*command), env=environment(data), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        results = run / "episodes.jsonl"
         while process.poll() is None:
-            if results.exists() and results.read_bytes().count(b"\n") >= episodes:
+            if results.exists() and results.read_bytes().count(b"\n") >= max(episodes, before + 1):
                 os.kill(process.pid, sign)
                 break
             time.sleep(0.001)

@@ -195,7 +195,6 @@ def test_many_threads_stay_within_the_budget() -> None:
     assert 0.8 < ledger.spent_usd <= 1.0
 
 
-@pytest.mark.xfail(strict=True, reason="Metered reserves the prompt once, but a server without `n` bills it n times")
 @pytest.mark.parametrize(
     "script",
     [[Text("left", most_choices=1, usage=Usage(30, 1))], [RefuseParameter("n", Text("left", usage=Usage(30, 1)))]],

@@ -306,7 +306,6 @@ def test_bad_request_for_another_reason_is_an_error_at_once() -> None:
     assert len(server.requests) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="OpenAIChat remembers a refusal although dropping the parameter did not help")
 def test_error_that_mentions_a_parameter_in_passing_does_not_cost_later_requests_that_parameter() -> None:
     def script(request: Request) -> Step:
         return Status(400, "Please stop sending tables.") if "table" in request.last else Text("fine")
@@ -319,7 +318,6 @@ def test_error_that_mentions_a_parameter_in_passing_does_not_cost_later_requests
     assert server.bodies[-1].get("stop") == ["x"]
 
 
-@pytest.mark.xfail(strict=True, reason='OpenAIChat does not strip the key: `export KEY="$(cat file)\n"`')
 def test_trailing_line_break_of_a_key_is_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY + "\n")
     with ChatServer([Text("left")]) as server:
@@ -386,7 +384,7 @@ def test_slow_reply_is_a_chat_error_after_the_time_limit() -> None:
 
 def test_reply_that_is_slow_once_is_asked_for_again() -> None:
     with ChatServer([Slow(5.0), Text("left")]) as server:
-        assert connect(server, max_retries=1, timeout_s=0.2).chat(ASKED).text == "left"
+        assert connect(server, max_retries=1, timeout_s=0.5).chat(ASKED).text == "left"
 
 
 def test_refused_connection_is_a_chat_error() -> None:
@@ -408,7 +406,6 @@ ODD_COMPLETIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="OpenAIChat._reply trusts every field of a completion to be there")
 @pytest.mark.parametrize("odd", ODD_COMPLETIONS.values(), ids=ODD_COMPLETIONS.keys())
 def test_odd_completion_is_a_reply_or_a_chat_error_but_never_a_crash(odd: dict[str, Any]) -> None:
     body = {"id": "x", "object": "chat.completion", "created": 1, "model": MODEL, **odd}
@@ -473,7 +470,6 @@ def test_key_never_enters_an_error_though_the_server_echoes_it(monkeypatch: pyte
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="OpenAIChat chains the client's error, whose text holds what the server echoed")
 def test_key_never_enters_a_traceback_though_the_server_echoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with ChatServer([Status(401, f"Bad key: {KEY}.")]) as server:
@@ -498,7 +494,6 @@ def test_own_server_needs_no_key() -> None:
         assert connect(server).chat(ASKED).text == "left"
 
 
-@pytest.mark.xfail(strict=True, reason="OpenAIChat reports a broken connection or a bad body, and asks again")
 @pytest.mark.parametrize("key", ["sk-5f3\na9", "“sk-5f3a9”"], ids=["line break", "curly quotes"])
 def test_key_that_no_header_can_carry_is_a_setup_error(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key)
@@ -516,7 +511,6 @@ def test_identity_tells_apart_what_could_change_a_reply(changed: dict[str, Any])
     assert OpenAIChat(**usual).identity != OpenAIChat(**{**usual, **changed}).identity
 
 
-@pytest.mark.xfail(strict=True, reason="OpenAIChat passes lone surrogates on, which nothing can encode as UTF-8")
 def test_half_an_emoji_in_a_reply_can_be_sent_back() -> None:
     steps: Sequence[Step] = [Text("left \ud83d"), Text("left")]
     with ChatServer(steps) as server:

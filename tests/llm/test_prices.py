@@ -129,7 +129,6 @@ def test_damaged_price_file_is_a_config_error_that_names_it(tmp_path: Path, cont
         load_prices(str(file))
 
 
-@pytest.mark.xfail(strict=True, reason="_read takes any float: below zero or NaN, the budget never refuses a call")
 @pytest.mark.parametrize("content", BELIEVED.values(), ids=BELIEVED.keys())
 def test_price_that_no_server_has_is_a_config_error(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "prices.yaml"

@@ -267,9 +267,7 @@ def test_first_of_two_react_actions_counts(text: str, action: Action) -> None:
 @pytest.mark.parametrize(
     "style",
     [
-        pytest.param(
-            "react", marks=pytest.mark.xfail(strict=True, reason="_read_react reads inside <think>; find_json does not")
-        ),
+        pytest.param("react"),
         "json",
         "terse",
     ],
@@ -452,7 +450,6 @@ def test_history_by_the_model_tells_its_sentence_on_one_line() -> None:
     assert f"1. At c0ffee00: {SUMMARY} Then turned left 90 degrees to {LEFT}." in server.requests[-1].last
 
 
-@pytest.mark.xfail(strict=True, reason="NavGPT.summarise neither catches ContextLengthError nor minds an empty summary")
 @pytest.mark.parametrize("fault", [ContextLength(), Text(""), ToolCalls()], ids=["too long", "empty", "tool call"])
 def test_place_that_the_model_cannot_summarise_is_remembered_by_its_template(fault: Step) -> None:
     with ChatServer(navgpt_script(fault)) as server:
