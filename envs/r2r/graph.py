@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -74,14 +73,6 @@ class NavGraph(Shared):
             viewpoint: dict(zip(self._viewpoints, row, strict=True))
             for viewpoint, row in zip(self._viewpoints, self._paths[0].tolist(), strict=True)
         }
-
-    def to_networkx(self) -> nx.Graph[str]:
-        """Return the graph for networkx: nodes with `position`, edges with `weight`, in metres."""
-        graph: nx.Graph[str] = nx.Graph()
-        graph.add_nodes_from((viewpoint, {"position": position}) for viewpoint, position in self.positions.items())
-        for viewpoint, ways in self.neighbours.items():
-            graph.add_weighted_edges_from((viewpoint, neighbour, length) for neighbour, length in ways.items())
-        return graph
 
     def next_viewpoint(self, origin: str, target: str) -> str:
         """Return the first viewpoint after `origin` on the shortest path to `target`.

@@ -10,6 +10,7 @@ import pytest
 from envs.r2r.dataset import load_r2r
 from envs.r2r.env import R2R
 from envs.r2r.graph import load_graph
+from envs.r2r.networkx_graph import to_networkx
 from eval.rules import RULES
 from eval.statistics import estimate
 from navagent.contracts import Policy
@@ -109,7 +110,7 @@ def test_distances_agree_with_networkx(real_data: Path) -> None:
     """Five scans of train and val_seen are not connected; distances are infinite there."""
     for scan in ("8194nk5LbLH", "pLe4wQe7qrG", "JeFG25nYj2p"):
         graph = load_graph(real_data / "r2r" / "connectivity" / f"{scan}_connectivity.json", scan)
-        theirs = dict(nx.all_pairs_dijkstra_path_length(graph.to_networkx()))
+        theirs = dict(nx.all_pairs_dijkstra_path_length(to_networkx(graph)))
         for origin, row in graph.distances.items():
             for target, distance in row.items():
                 assert distance == pytest.approx(theirs[origin].get(target, math.inf))
