@@ -6,40 +6,64 @@ else is written to a temporary file first and renamed.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import yaml
 
 from eval.records import EpisodeResult
 from navagent.errors import RunError
+from navagent.files import append_whole
 
 _SAFE = re.compile(r"[^\w.-]+")
 
 
 class RunDirectory:
-    """One run's folder.
+    """One run's folder; nothing is created or locked before `writing`.
 
     Args:
-        path: The folder; created if absent.
-
-    Raises:
-        RunError: It cannot be created or written.
+        path: The folder.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stream: TextIO | None = None
-        with _clear_errors(path):
-            (path / "traces").mkdir(parents=True, exist_ok=True)
-            probe = path / ".writable"
-            probe.touch()
-            probe.unlink()
+        self._stream: FileIO | None = None
+        self._writers = 0
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Create the folder and keep other processes from writing to it; may be nested.
+
+        The lock is the operating system's, so that it ends with the process however that ends.
+
+        Raises:
+            RunError: The folder cannot be created or written, or another process writes to it.
+        """
+        if self._writers == 0:
+            with _clear_errors(self.path):
+                (self.path / "traces").mkdir(parents=True, exist_ok=True)
+                self._lock = (self.path / ".lock").open("a")
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self._lock.close()
+                raise RunError(
+                    f"Another process is writing to {self.path}: wait for its end, or choose another --name."
+                ) from error
+        self._writers += 1
+        try:
+            yield
+        finally:
+            self._writers -= 1
+            if self._writers == 0:
+                self._close()
 
     # ------------------------------------------------------------------------------------ what was asked
     def claim(self, config: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
@@ -108,16 +132,13 @@ class RunDirectory:
         file = self.path / "episodes.jsonl"
         with _clear_errors(file):
             if self._stream is None:
-                self._stream = file.open("a", encoding="utf-8")
-            self._stream.write(result.to_json() + "\n")
-            self._stream.flush()
+                self._stream = file.open("ab", buffering=0)
+            append_whole(self._stream, (result.to_json() + "\n").encode())
 
-    def close(self) -> None:
-        """Close the list of episodes."""
+    def _close(self) -> None:
+        self._lock.close()
         if self._stream is not None:
-            # After a failed write the stream still holds the rest of its line and would fail once more.
-            with suppress(OSError):
-                self._stream.close()
+            self._stream.close()
             self._stream = None
 
     # ---------------------------------------------------------------------------------------- other files

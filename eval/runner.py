@@ -94,27 +94,25 @@ def evaluate(
         ConfigError: The policy needs what the environment does not give.
     """
     check_needs(env, policy)
-    done = {result.episode_id for result in directory.results()}
-    todo = [episode for episode in episodes if episode.episode_id not in done]
-    team = _Team(queue.SimpleQueue(), queue.SimpleQueue(), RULES[env.rules], extra_metrics or {})
-    for episode in todo:
-        team.pending.put(episode)
-    threads = [
-        threading.Thread(target=_work, args=(copy.deepcopy(env), copy.deepcopy(policy), team), daemon=True)
-        for _ in range(min(workers, len(todo)))
-    ]
-    for thread in threads:
-        thread.start()
-    outcome = Outcome(complete=True)
-    try:
-        outcome = _collect(team, len(todo), directory, on_result, max_errors)
-    except KeyboardInterrupt:
-        outcome = Outcome(complete=False, reason="interrupted", interrupted=True)
-    finally:
-        team.stopping.set()
-        _wait(threads, grace_s)
-        directory.close()
-    return outcome
+    with directory.writing():
+        done = {result.episode_id for result in directory.results()}
+        todo = [episode for episode in episodes if episode.episode_id not in done]
+        team = _Team(queue.SimpleQueue(), queue.SimpleQueue(), RULES[env.rules], extra_metrics or {})
+        for episode in todo:
+            team.pending.put(episode)
+        threads = [
+            threading.Thread(target=_work, args=(copy.deepcopy(env), copy.deepcopy(policy), team), daemon=True)
+            for _ in range(min(workers, len(todo)))
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            return _collect(team, len(todo), directory, on_result, max_errors)
+        except KeyboardInterrupt:
+            return Outcome(complete=False, reason="Interrupted.", interrupted=True)
+        finally:
+            team.stopping.set()
+            _wait(threads, grace_s)
 
 
 def _collect(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
@@ -25,7 +24,9 @@ from eval.runner import Outcome, evaluate
 from eval.sampling import choose_episodes
 from eval.summary import summarise
 from eval.tables import print_run
-from navagent.cli.options import RESULT_KEYS, make_parser, parse
+from navagent import __version__
+from navagent.cli.identity import class_name, default_name, identity_of
+from navagent.cli.options import make_parser, parse
 from navagent.cli.plugins import import_named, open_current_folder
 from navagent.contracts import ChatModel, Env, Policy
 from navagent.errors import RunError
@@ -45,8 +46,8 @@ def run(arguments: Sequence[str]) -> int:
     parser = make_parser()
     options = parse(parser, arguments)
     config = yaml.safe_load(parser.dump(options, skip_none=False))
-    identity = _identity(config)
-    folder = Path(options.runs_dir) / (options.name or _default_name(identity))
+    identity = identity_of(config, __version__)
+    folder = Path(options.runs_dir) / (options.name or default_name(identity))
     meter = _Meter(options, folder / "calls.jsonl")
     built = parser.instantiate(options, instantiators=[(meter.make, ChatModel, True)])
     env, policy = built.env, built.policy
@@ -54,24 +55,25 @@ def run(arguments: Sequence[str]) -> int:
     meter.check_budget()
     episodes = choose_episodes(env.episodes, options.episodes, options.seed)
     facts = _facts(env, policy, meter, config)
-    directory = RunDirectory(folder)
-    directory.claim(config, {**identity, "rules": facts["rules"], "fingerprints": facts["fingerprints"]})
-    if options.retry_errors:
-        directory.forget_errors()
     metrics = {metric.__name__: metric for metric in built.extra_metrics}
+    directory = RunDirectory(folder)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a preempted node stops like ctrl-C
-    with RunProgress(directory.results(), len(episodes)) as progress:
-        outcome = evaluate(
-            env,
-            policy,
-            episodes,
-            directory,
-            workers=options.workers,
-            on_result=progress.update,
-            extra_metrics=metrics,
-            max_errors=options.max_errors,
-        )
-    return _finish(directory, outcome, len(episodes), facts, arguments)
+    with directory.writing():
+        directory.claim(config, {**identity, "rules": facts["rules"], "fingerprints": facts["fingerprints"]})
+        if options.retry_errors:
+            directory.forget_errors()
+        with RunProgress(directory.results(), len(episodes)) as progress:
+            outcome = evaluate(
+                env,
+                policy,
+                episodes,
+                directory,
+                workers=options.workers,
+                on_result=progress.update,
+                extra_metrics=metrics,
+                max_errors=options.max_errors,
+            )
+        return _finish(directory, outcome, len(episodes), facts, arguments)
 
 
 class _Meter:
@@ -104,39 +106,12 @@ def _cache_folder(option: str | None) -> Path:
     return Path(option or f"{home}/navagent").expanduser()
 
 
-def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what decides the results; where data lie does not (their fingerprints do)."""
-
-    def without_places(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: without_places(entry) for key, entry in value.items() if key != "data_dir"}
-        return value
-
-    return {key: without_places(config[key]) for key in RESULT_KEYS}
-
-
-def _default_name(identity: Mapping[str, Any]) -> str:
-    """Return a readable name that the same options always give, so that the same command resumes."""
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
-    env, policy = identity["env"], identity["policy"]
-    parts = [_class_name(env), env["init_args"].get("split"), _class_name(policy)]
-    llm = policy.get("init_args", {}).get("llm")
-    if isinstance(llm, dict):
-        parts.append(llm.get("init_args", {}).get("model") or _class_name(llm))
-    words = [str(part).replace("/", "_") for part in parts if part]
-    return "-".join([*words, digest])
-
-
-def _class_name(entry: Mapping[str, Any]) -> str:
-    return str(entry["class_path"]).rsplit(".", 1)[-1]
-
-
 def _facts(env: Env, policy: Policy, meter: _Meter, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a summary says beside the results."""
-    split = config["env"]["init_args"].get("split")
+    split = config["env"].get("init_args", {}).get("split")
     return {
-        "policy": _class_name(config["policy"]),
-        "dataset": f"{_class_name(config['env'])} {split}" if split else _class_name(config["env"]),
+        "policy": class_name(config["policy"]),
+        "dataset": f"{class_name(config['env'])} {split}" if split else class_name(config["env"]),
         "rules": RULES[env.rules].version,
         "privileged": policy.privileged or "oracle_action" in policy.needs,
         "stand_in": any(not model.is_language_model for model in meter.models),
@@ -160,10 +135,10 @@ def _finish(
     """Write summary, submission and report; print the table and how to go on."""
     console = Console()
     results = directory.results()
+    if not results:
+        raise RunError(f"{outcome.reason} No episode had finished; the same command begins again.")
     if outcome.reason is not None:
         console.print(f"Stopped: {outcome.reason}", style="bold yellow", highlight=False, soft_wrap=True)
-    if not results:
-        raise RunError(f"No episode finished, so there is nothing to score: {outcome.reason}")
     summary = summarise(results, expected, facts)
     directory.write("summary.json", json.dumps(summary, indent=2, ensure_ascii=False))
     if (write_submission := SUBMISSIONS.get(facts["rules"])) is not None:

@@ -20,9 +20,6 @@ DESCRIPTION = (
     "arguments (--policy.llm.model gpt-4o); --policy.help CLASS lists them."
 )
 
-RESULT_KEYS = ("env", "policy", "episodes", "seed", "extra_metrics")
-"""What decides a run's results; the other options may change when it is resumed."""
-
 
 def make_parser() -> ArgumentParser:
     """Return the parser of `navagent eval`."""

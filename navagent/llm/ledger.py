@@ -8,6 +8,7 @@ from pathlib import Path
 
 from navagent.contracts import Shared
 from navagent.errors import BudgetError, ConfigError, RunError
+from navagent.files import append_whole
 from navagent.llm.prices import Price, Prices
 from navagent.types import Reply
 
@@ -103,8 +104,8 @@ class Ledger(Shared):
             "latency_s": round(reply.latency_s, 4),
         }
         try:
-            with self._file.open("a") as stream:
-                stream.write(json.dumps(line) + "\n")
+            with self._file.open("ab", buffering=0) as stream:
+                append_whole(stream, (json.dumps(line) + "\n").encode())
         except OSError as error:
             raise RunError(f"{self._file} cannot be written ({error.strerror}).") from error
 

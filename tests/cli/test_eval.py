@@ -186,6 +186,21 @@ def test_broken_episodes_are_said_out_loud_and_can_be_played_again(tiny_data: Pa
     assert len(_lines(tmp_path / "runs" / "x")) == 30
 
 
+def test_edited_code_is_a_new_run(tiny_data: Path, tmp_path: Path) -> None:
+    """Whoever edits a planner and repeats the command wants new numbers, not those of the old code."""
+    command = ("eval", "--env", "R2R", "--policy", "mine.Mine")
+    for base in ("Random", "Stop"):
+        (tmp_path / "mine.py").write_text(f"from policies.baselines import {base}\nclass Mine({base}):\n    pass\n")
+        done = run_navagent(*command, data=tiny_data, cwd=tmp_path)
+        assert "Resuming" not in done.stderr
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+    named = [run_navagent(*command, "--name", "x", data=tiny_data, cwd=tmp_path)]
+    (tmp_path / "mine.py").write_text("from policies.baselines import Random\nclass Mine(Random):\n    pass\n")
+    named.append(run_navagent(*command, "--name", "x", data=tiny_data, cwd=tmp_path))
+    assert [done.returncode for done in named] == [0, 2]
+    assert "code.mine is " in named[1].stderr
+
+
 MY_METRIC = """
 def turns(trajectory):
     return sum(a.heading != b.heading for a, b in zip(trajectory.poses, trajectory.poses[1:]))

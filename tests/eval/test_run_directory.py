@@ -39,10 +39,10 @@ def test_results_survive_the_file(instruction: str, scene: str, value: float, er
 def test_results_are_read_back_in_order(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     results = [_result(f"{i}_0") for i in range(3)]
-    for result in results:
-        directory.append(result)
-    assert RunDirectory(tmp_path / "run").results() == results
-    directory.close()
+    with directory.writing():
+        for result in results:
+            directory.append(result)
+        assert RunDirectory(tmp_path / "run").results() == results
 
 
 def test_a_line_cut_short_is_dropped_and_the_file_mended(tmp_path: Path) -> None:
@@ -58,8 +58,8 @@ def test_a_line_cut_short_is_dropped_and_the_file_mended(tmp_path: Path) -> None
 def test_a_separator_inside_an_instruction_ends_no_line(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     odd = dataclasses.replace(_result("1_0"), instruction="left\u2028right\x0bstop\x85")
-    directory.append(odd)
-    directory.close()
+    with directory.writing():
+        directory.append(odd)
     assert directory.results() == [odd]
 
 
@@ -71,12 +71,12 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 
 def test_broken_episodes_can_be_forgotten(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
-    for result in (_result("1_0"), _result("2_0", "timeout"), _result("3_0")):
-        directory.append(result)
-    directory.close()
+    with directory.writing():
+        for result in (_result("1_0"), _result("2_0", "timeout"), _result("3_0")):
+            directory.append(result)
     assert [result.episode_id for result in directory.forget_errors()] == ["1_0", "3_0"]
-    directory.append(_result("2_0"))
-    directory.close()
+    with directory.writing():
+        directory.append(_result("2_0"))
     assert [result.episode_id for result in directory.results()] == ["1_0", "3_0", "2_0"]
 
 
@@ -97,8 +97,19 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match=r"cannot be written \(Not a directory\)"):
-        RunDirectory(tmp_path / "file" / "run")
+    directory = RunDirectory(tmp_path / "file" / "run")
+    with pytest.raises(RunError, match=r"cannot be written \(Not a directory\)"), directory.writing():
+        pass
+
+
+def test_only_one_process_writes_at_a_time(tmp_path: Path) -> None:
+    one, other = RunDirectory(tmp_path), RunDirectory(tmp_path)
+    with one.writing(), one.writing():
+        with pytest.raises(RunError, match="Another process is writing to"), other.writing():
+            pass
+        assert other.results() == []
+    with other.writing():
+        pass
 
 
 def test_writing_replaces_the_whole_file_or_nothing(tmp_path: Path) -> None:
