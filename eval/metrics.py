@@ -16,7 +16,7 @@ from navagent.types import Distances, Trajectory
 Metric: TypeAlias = Callable[[Trajectory], float]
 
 SUCCESS_DISTANCE = 3.0
-"""Metres. R2R, section 4.3 of Anderson et al. 2018 (arXiv 1711.07280); the comparison is strict (`eval.py`)."""
+"""Metres. Anderson et al. 2018 (arXiv 1711.07280); the comparison is strict (R2R's `eval.py`)."""
 
 
 def _distances(trajectory: Trajectory) -> Distances:
@@ -102,7 +102,7 @@ def sdtw(trajectory: Trajectory) -> float:
 
 
 def cls(trajectory: Trajectory) -> float:
-    """CLS: coverage weighted by length score (Jain et al. 2019, arXiv 1905.12255, section 4).
+    """CLS: coverage weighted by length score (Jain et al. 2019, arXiv 1905.12255).
 
     Coverage is the mean over reference points of exp(-distance to the path / 3 m). The length score compares the
     walked length with coverage x reference length.

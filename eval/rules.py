@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from eval import metrics
 from eval.metrics import Metric
-from navagent.types import Distances, Trajectory
+from navagent.types import Trajectory
 
 
 @dataclass(frozen=True)
@@ -33,25 +33,16 @@ class Rules:
         skipped = self.of_runs if trajectory.stopped is None else ()
         return {name: metric(trajectory) for name, metric in self.metrics.items() if name not in skipped}
 
-    def score_failure(self, trajectory: Trajectory) -> dict[str, float]:
+    def score_failure(self, still: Trajectory) -> dict[str, float]:
         """Score an episode that is missing or broke: as if the agent had never left its start, and no success.
 
         A submission file can only say "stayed at the start" for such an episode, so this is the one rule under which
         a run and the file it writes have the same numbers.
+
+        Args:
+            still: The trajectory that stays at the episode's start.
         """
-        still = replace(
-            trajectory,
-            poses=trajectory.poses[:1],
-            viewpoints=trajectory.viewpoints[:1] if trajectory.viewpoints else None,
-            distances=_first(trajectory.distances),
-        )
         return {name: 0.0 if name in self.rates else value for name, value in self.score(still).items()}
-
-
-def _first(distances: Distances | None) -> Distances | None:
-    if distances is None:
-        return None
-    return replace(distances, between=(), to_goal=distances.to_goal[:1], to_reference=distances.to_reference[:1])
 
 
 R2R = Rules(

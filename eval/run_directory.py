@@ -57,6 +57,7 @@ class RunDirectory:
                 raise RunError(
                     f"Another process is writing to {self.path}: wait for its end, or choose another --name."
                 ) from error
+            self._drop_cut_line()
         self._writers += 1
         try:
             yield
@@ -64,6 +65,13 @@ class RunDirectory:
             self._writers -= 1
             if self._writers == 0:
                 self._close()
+
+    def _drop_cut_line(self) -> None:
+        """Remove a last line that a kill cut short, so that the next one does not join it."""
+        file = self.path / "episodes.jsonl"
+        if file.exists():
+            with _clear_errors(file):
+                os.truncate(file, len(_whole_lines(file.read_bytes())))
 
     # ------------------------------------------------------------------------------------ what was asked
     def claim(self, config: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
@@ -83,7 +91,7 @@ class RunDirectory:
             if differences:
                 raise RunError(
                     f"{self.path} holds a run with another configuration ({'; '.join(differences)}): "
-                    "choose another --name, or delete that folder."
+                    "choose another --name (kept replies are not paid again), or delete that folder."
                 )
         elif (self.path / "episodes.jsonl").exists():
             raise RunError(f"{self.path} holds episodes but no identity.json: choose another --name.")
@@ -94,7 +102,7 @@ class RunDirectory:
     def results(self) -> list[EpisodeResult]:
         """Return the finished episodes, oldest first.
 
-        A last line that was cut short by a kill is removed from the file: its episode was still in flight.
+        A last line that was cut short by a kill does not count: its episode was still in flight.
 
         Raises:
             RunError: Another line is damaged.
@@ -103,11 +111,7 @@ class RunDirectory:
         if not file.exists():
             return []
         found: dict[str, EpisodeResult] = {}
-        content = file.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            with _clear_errors(file):
-                os.truncate(file, len(whole))
+        whole = _whole_lines(file.read_bytes())
         # Not splitlines(): an instruction may hold other characters that count as line ends there.
         for number, line in enumerate(whole.decode().split("\n")[:-1], start=1):
             try:
@@ -117,11 +121,10 @@ class RunDirectory:
             found[result.episode_id] = result
         return list(found.values())
 
-    def forget_errors(self) -> list[EpisodeResult]:
-        """Remove the episodes that broke, so that they are played again; return the rest."""
+    def forget_errors(self) -> None:
+        """Remove the episodes that broke, so that they are played again."""
         kept = [result for result in self.results() if result.error is None]
         self.write("episodes.jsonl", "".join(result.to_json() + "\n" for result in kept))
-        return kept
 
     def append(self, result: EpisodeResult) -> None:
         """Add a finished episode; it is on its way to the disk when this returns.
@@ -174,6 +177,10 @@ class RunDirectory:
             raise RunError(f"{self.path} is no finished run (it has no summary.json): run `navagent eval` on it first.")
         summary: dict[str, Any] = _load(file)
         return summary
+
+
+def _whole_lines(content: bytes) -> bytes:
+    return content[: content.rfind(b"\n") + 1]
 
 
 def existing_run(path: Path) -> RunDirectory:

@@ -19,7 +19,7 @@ from eval.run_directory import RunDirectory
 from navagent.contracts import Env, Policy
 from navagent.errors import ChatError, ChatSetupError, NavAgentError, RunError
 from navagent.rollout import check_needs, rollout
-from navagent.types import Decision, Episode, Observation
+from navagent.types import Call, Decision, Episode, Observation, Trajectory
 
 OnResult = Callable[[EpisodeResult], None]
 
@@ -179,32 +179,41 @@ def _play(env: Env, policy: Policy, episode: Episode, team: _Team) -> _Played:
         steps.append((observation, decision))
 
     started, error, trail = time.monotonic(), None, None
+    lost: Sequence[Call] = ()
     try:
         rollout(env, policy, episode, on_step)
     except (_Interrupted, ChatSetupError):
         raise
-    except NavAgentError as broken:
-        if not isinstance(broken, ChatError):
-            raise
-        error = str(broken)
+    except ChatError as broken:
+        error, lost = str(broken), broken.calls
+    except NavAgentError:
+        raise
     except Exception as broken:  # a defect of the policy or the environment must not take the other episodes along
-        error = _where(broken)
-        trail = traceback.format_exc()
-    if team.stopping.is_set() and error is not None:
-        raise _Interrupted  # an error while stopping may be the stopping itself
+        error, trail = _where(broken), traceback.format_exc()
+    if error is not None:
+        if team.stopping.is_set():
+            raise _Interrupted  # the error may be the stopping itself
+        # How a broken episode is scored: as if the agent had stayed at its start.
+        env.reset(episode)
     seconds = time.monotonic() - started
-    result = _result(env, episode, [decision for _, decision in steps], error, seconds, team)
-    return _Played(result, _trace(episode, steps, result, trail))
+    decisions = [decision for _, decision in steps]
+    calls = [call for decision in decisions for call in decision.calls] + list(lost)
+    result = _result(env.trajectory(), episode, decisions, calls, error, seconds, team)
+    return _Played(result, _trace(episode, steps, lost, result, trail))
 
 
 def _result(
-    env: Env, episode: Episode, decisions: list[Decision], error: str | None, seconds: float, team: _Team
+    trajectory: Trajectory,
+    episode: Episode,
+    decisions: Sequence[Decision],
+    calls: Sequence[Call],
+    error: str | None,
+    seconds: float,
+    team: _Team,
 ) -> EpisodeResult:
-    trajectory = env.trajectory()
     metrics: dict[str, float] = {}
     if trajectory.distances is not None:
-        score = team.rules.score if error is None else team.rules.score_failure
-        metrics = score(trajectory)
+        metrics = team.rules.score(trajectory) if error is None else team.rules.score_failure(trajectory)
         metrics.update({name: float(metric(trajectory)) for name, metric in team.extra_metrics.items()})
     return EpisodeResult(
         episode_id=episode.episode_id,
@@ -216,7 +225,7 @@ def _result(
         decisions=len(decisions),
         fallbacks=sum(decision.fallback for decision in decisions),
         problems=sum(len(decision.problems) for decision in decisions),
-        usage=usage_of(call for decision in decisions for call in decision.calls),
+        usage=usage_of(calls),
         error=error,
         seconds=round(seconds, 4),
     )
@@ -229,7 +238,11 @@ def _where(error: Exception) -> str:
 
 
 def _trace(
-    episode: Episode, steps: list[tuple[Observation, Decision]], result: EpisodeResult, trail: str | None
+    episode: Episode,
+    steps: Sequence[tuple[Observation, Decision]],
+    lost: Sequence[Call],
+    result: EpisodeResult,
+    trail: str | None,
 ) -> list[dict[str, Any]]:
     """Return what the policy saw and thought: the episode first, then one entry per decision."""
     head: dict[str, Any] = {
@@ -239,6 +252,7 @@ def _trace(
         "metrics": result.metrics,
         "error": result.error,
         "traceback": trail,
+        "calls_without_decision": [asdict(call) for call in lost],
     }
     return [head, *(_trace_step(observation, decision) for observation, decision in steps)]
 

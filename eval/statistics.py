@@ -33,8 +33,9 @@ def estimate(values: Sequence[Mapping[str, float]], scenes: Sequence[str], seed:
     """Return each metric's mean with its percentile-bootstrap interval.
 
     Whole scenes are resampled, not episodes: three instructions share a path and dozens of paths share a building, so
-    episodes are not independent (Cameron, Gelbach and Miller 2008, "Bootstrap-based improvements for inference with
-    clustered errors"). With one scene the interval is the mean itself: the data say nothing of other scenes.
+    episodes are not independent. With few scenes such an interval is somewhat too narrow: with the 11 of val_unseen it
+    covers the truth in about 90 % of simulated data sets, not 95 %. With one scene it is the mean itself: the data say
+    nothing of other scenes.
 
     Args:
         values: One mapping of metric to value per episode; all with the same metrics.

@@ -35,7 +35,7 @@ def summarise(results: Sequence[EpisodeResult], expected: int, facts: Mapping[st
         "scenes": len({result.scene for result in results}),
         "metrics": {name: value.mean for name, value in estimates.items()},
         "ci95": {name: [value.low, value.high] for name, value in estimates.items()},
-        "interval": f"{LEVEL:.0%} percentile bootstrap over scenes, {RESAMPLES} resamples",
+        "interval": f"{LEVEL:.0%} percentile bootstrap over scenes, {RESAMPLES} resamples (narrow if scenes are few)",
         "errors": {"count": len(broken), "episodes": {result.episode_id: result.error for result in broken}},
         "decisions": sum(result.decisions for result in results),
         "fallbacks": sum(result.fallbacks for result in results),

@@ -70,12 +70,17 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     found = []
     if not summary["complete"]:
         found.append(f"Not complete: {summary['expected'] - summary['n']:,} episodes are still to be played.")
+    if summary["expected"] < summary["split_episodes"]:
+        found.append(
+            f"A random sample of {summary['expected']:,} of the split's {summary['split_episodes']:,} episodes: its "
+            "submission.json is not complete."
+        )
     if summary["privileged"]:
         found.append("Privileged: this policy sees what no real agent can.")
     if summary["stand_in"]:
         found.append(
-            "No language model: decisions come from fixed rules (OfflineChat's weights were fitted on R2R train, so "
-            "this is no zero-shot result)."
+            "No language model: decisions come from fixed rules (OfflineChat's were fitted on R2R train, so this is no "
+            "zero-shot result)."
         )
     errors = summary["errors"]
     if errors["count"]:
@@ -91,13 +96,11 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         )
     usage = summary["usage"]
     if usage["calls"] and not summary["stand_in"]:
-        cost = (
-            "unknown (no price for the model, see --prices, or no token counts from the server)"
-            if usage["cost_usd"] is None
-            else f"${usage['cost_usd']:.2f}"
-        )
+        cost = f"${summary['paid_usd']:.2f} paid in all"
+        if usage["cost_usd"] is None:
+            cost = "cost unknown (no price for the model, see --prices, or no token counts from the server)"
         found.append(
             f"{', '.join(usage['models'])}: {usage['calls']:,} calls ({usage['cached']:,} from the cache), "
-            f"{usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out, cost {cost}."
+            f"{usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out, {cost}."
         )
     return found

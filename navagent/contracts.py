@@ -78,7 +78,7 @@ class Policy(ABC):
         privileged: Whether it sees what no real agent can (an oracle, simulator semantics); marks the run.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
     max_steps: int | None = None
     privileged: bool = False
 

@@ -5,6 +5,7 @@
     ├── ConfigError        an option, a class path or a combination of them does not fit
     ├── RunError           a run directory cannot be used as asked
     ├── ChatError          a language model did not give a usable reply
+    │   ├── ChatTimeoutError     no reply came in time
     │   ├── ContextLengthError   the request is longer than the model's context
     │   └── ChatSetupError       no request can succeed: key, address, model or quota is wrong
     └── BudgetError        the next request could exceed the budget
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class NavAgentError(Exception):
@@ -36,7 +38,17 @@ class RunError(NavAgentError):
 
 
 class ChatError(NavAgentError):
-    """A language model did not give a usable reply."""
+    """A language model did not give a usable reply.
+
+    Attributes:
+        calls: `navagent.types.Call`s that were answered in the decision that then broke, so that they are not lost.
+    """
+
+    calls: tuple[Any, ...] = ()
+
+
+class ChatTimeoutError(ChatError):
+    """No reply came in time; the server may bill the request all the same."""
 
 
 class ContextLengthError(ChatError):

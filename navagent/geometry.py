@@ -39,9 +39,3 @@ def sector(angle: float, sectors: int) -> int:
 def view_direction(index: int) -> tuple[float, float]:
     """Return heading and elevation of the centre of panorama view `index` (0-35)."""
     return (index % VIEW_HEADINGS) * _VIEW_STEP, (index // VIEW_HEADINGS - 1) * _VIEW_STEP
-
-
-def view_index(heading: float, elevation: float) -> int:
-    """Return the panorama view (0-35) whose centre is nearest."""
-    row = min(2, max(0, round(elevation / _VIEW_STEP) + 1))
-    return sector(heading, VIEW_HEADINGS) + VIEW_HEADINGS * row

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zlib
-from typing import ClassVar
 
 import numpy as np
 
@@ -38,7 +37,7 @@ class Random(Policy):
         seed: Seed.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"pose", "candidates"})
+    needs = frozenset({"pose", "candidates"})
 
     MOVES = 5
     ACTIONS = 30
@@ -53,7 +52,8 @@ class Random(Policy):
         """Draw the first heading."""
         rng = np.random.default_rng([self._seed, zlib.crc32(episode.episode_id.encode())])
         turns = int(rng.integers(0, 12))
-        self._heading = episode.start.heading + turns * self.TURN
+        # The simulator is in discretised mode there, which rounds the first heading to its 30-degree steps.
+        self._heading = (round(episode.start.heading / self.TURN) + turns) * self.TURN
         self._actions_left = self.ACTIONS - turns
         self._moves = 0
 
@@ -83,7 +83,7 @@ class Random(Policy):
 class ShortestPath(Policy):
     """Follows the shortest path to the goal: the ceiling of every table, and privileged."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"oracle_action"})
+    needs = frozenset({"oracle_action"})
     privileged = True
 
     def reset(self, episode: Episode) -> None:

@@ -1,12 +1,13 @@
 """NavGPT: explicit reasoning over text descriptions (Zhou et al. 2023, arXiv 2305.16986; code GengzeZhou/NavGPT).
 
 As in the paper: eight 45-degree sectors relative to the agent's heading, objects within 3 m, navigable viewpoints with
-angle and distance, a history of one sentence per visited viewpoint, only the newest observation in full, thought
-before action, temperature 0, at most 10 decisions, and a spent budget ends the episode where the agent stands.
+angle and distance, a history of one sentence per visited viewpoint with the thought that led on, only the newest
+observation in full, thought before action, temperature 0, at most 10 decisions, and a spent budget ends the episode
+where the agent stands.
 
 Departures from the public code, each for a defect there:
     * Legal moves are the neighbours; `agent.py` tests an id against all viewpoints of the scan, so the agent teleports.
-    * Sectors are taken modulo 8; `agent.py` loses neighbours at 337.5 degrees or more and at negative headings.
+    * Sectors are taken modulo 8; `agent.py` loses neighbours at 337.5 degrees or more.
     * A reply that cannot be parsed is asked for again within the step; there it costs one of the 10 decisions.
     * The prompts are our own words.
 """
@@ -25,7 +26,8 @@ from policies.planner import STOP, Choice, Planner, ReplyError, Situation
 from policies.prompts import render
 
 HISTORY_CHARACTERS = 7000
-"""The public code keeps the last 7,000 characters of its scratchpad (`agent.py`, `MAX_SCRATCHPAD_LENGTH`)."""
+"""The public code keeps the last 7,000 characters of its scratchpad (`agent.py`, `MAX_SCRATCHPAD_LENGTH`), the newest
+observation included; here they are the history's alone, so that the newest observation is never cut."""
 
 _FINISHED = re.compile(r"Final\s+Answer\s*:", re.IGNORECASE)
 _MOVE = re.compile(r"Action\s+Input\s*:\s*[\"'`]?([^\s\"'`]+)", re.IGNORECASE)
@@ -80,7 +82,7 @@ class NavGPT(Planner):
         return super().schema(situation) if self.style == "json" else None
 
     def sampling(self) -> dict[str, Any]:
-        """Cut `react` text before the model invents the next observation, as the public code does."""
+        """Cut `react` text before the model invents the next observation, as the public code's agent library does."""
         return {"stop": ["\nObservation:"]} if self.style == "react" else {}
 
     def read(self, reply: Reply, situation: Situation) -> Choice:

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from navagent.contracts import ChatModel, Describer, Policy
-from navagent.errors import ContextLengthError, listing
+from navagent.errors import ChatError, ContextLengthError, listing
 from navagent.types import (
     Action,
     Call,
@@ -97,11 +97,12 @@ class Situation:
 
     @cached_property
     def history(self) -> str:
-        """Past decisions, one numbered line each."""
+        """Past decisions, one numbered line each: what was seen, thought and done."""
         if not self.memories:
             return "Nothing yet: this is the start."
         return "\n".join(
-            f"{number}. At {memory.viewpoint or 'a place'}: {memory.summary} Then {memory.action}."
+            f"{number}. At {memory.viewpoint or 'a place'}: {memory.summary}"
+            f"{f' Thought: {memory.thought}' if memory.thought else ''} Then {memory.action}."
             for number, memory in enumerate(self.memories, start=1)
         )
 
@@ -144,7 +145,7 @@ class Planner(Policy):
         self.max_retries = max_retries
         self.fallback = fallback
         self.temperature = temperature
-        self.needs = frozenset({"candidates"}) | describer.needs  # type: ignore[misc]
+        self.needs = frozenset({"candidates"}) | describer.needs
         self.privileged = describer.privileged
         self._memories: list[Memory] = []
         self._calls: list[Call] = []
@@ -212,7 +213,11 @@ class Planner(Policy):
     ) -> Reply:
         """Call the chat model and keep the call for the trace."""
         sampling = {"temperature": self.temperature, **sampling}
-        reply = self.llm.chat(messages, schema, n, **sampling)
+        try:
+            reply = self.llm.chat(messages, schema, n, **sampling)
+        except ChatError as error:
+            error.calls = tuple(self._calls)
+            raise
         self._calls.append(Call(purpose, tuple(messages), reply))
         return reply
 

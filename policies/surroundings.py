@@ -1,7 +1,7 @@
 """What an agent perceives, as lines of text that a language model reads.
 
 One block per 45-degree sector, clockwise from the front, each with its angular range, what is seen, the objects and the
-navigable viewpoints in it (NavGPT, section 3.2, figure 3):
+navigable viewpoints in it (NavGPT, Zhou et al. 2023):
 
     Front (left 22 to right 22): A hallway with a white door.
       Objects: mirror: left 12, 1.8 m; sink: right 3

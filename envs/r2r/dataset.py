@@ -81,7 +81,7 @@ def _episodes(path: dict[str, Any], graphs: NavGraphs, where: str) -> list[Episo
             f"{where}: the path visits {listing(strangers)}, unknown to {graphs.file(scan)}: "
             "annotations and connectivity come from different releases, fetch both again."
         )
-    # Test splits publish the start only (Anderson et al. 2018, section 4.3), so one viewpoint means no goal.
+    # Test splits publish the start only (Anderson et al. 2018), so one viewpoint means no goal.
     goal = None
     if len(viewpoints) > 1:
         positions = tuple(graph.positions[viewpoint] for viewpoint in viewpoints)

@@ -28,12 +28,13 @@ from navagent.types import (
 class R2R(Env):
     """Room-to-Room on its nav-graph (Anderson et al. 2018), without pictures.
 
-    After a move the agent faces the way it came along (the panoramic action space of Fried et al. 2018).
+    After a move the agent faces the way it came along (the panoramic action space of Fried et al. 2018, without its
+    rounding to 30 degrees).
 
     Args:
         split: train, val_seen, val_unseen or test.
         data_dir: The data folder; by default $NAVAGENT_DATA, else ./data.
-        max_steps: Moves after which an episode is over (35 as in EnvDrop's `maxAction`).
+        max_steps: Moves after which an episode is over (35 as in EnvDrop's run scripts).
     """
 
     gives: ClassVar[frozenset[str]] = frozenset({"pose", "viewpoint", "candidates", "oracle_action"})

@@ -24,7 +24,6 @@ from eval.runner import Outcome, evaluate
 from eval.sampling import choose_episodes
 from eval.summary import summarise
 from eval.tables import print_run
-from navagent import __version__
 from navagent.cli.identity import class_name, default_name, identity_of
 from navagent.cli.options import make_parser, parse
 from navagent.cli.plugins import import_named, open_current_folder
@@ -46,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = make_parser()
     options = parse(parser, arguments)
     config = yaml.safe_load(parser.dump(options, skip_none=False))
-    identity = identity_of(config, __version__)
+    identity = identity_of(config)
     folder = Path(options.runs_dir) / (options.name or default_name(identity))
     meter = _Meter(options, folder / "calls.jsonl")
     built = parser.instantiate(options, instantiators=[(meter.make, ChatModel, True)])
@@ -73,6 +72,7 @@ def run(arguments: Sequence[str]) -> int:
                 extra_metrics=metrics,
                 max_errors=options.max_errors,
             )
+        facts["paid_usd"] = meter.ledger.spent_usd
         return _finish(directory, outcome, len(episodes), facts, arguments)
 
 
@@ -112,9 +112,10 @@ def _facts(env: Env, policy: Policy, meter: _Meter, config: Mapping[str, Any]) -
     return {
         "policy": class_name(config["policy"]),
         "dataset": f"{class_name(config['env'])} {split}" if split else class_name(config["env"]),
+        "split_episodes": len(env.episodes),
         "rules": RULES[env.rules].version,
         "privileged": policy.privileged or "oracle_action" in policy.needs,
-        "stand_in": any(not model.is_language_model for model in meter.models),
+        "stand_in": bool(meter.models) and not any(model.is_language_model for model in meter.models),
         "fingerprints": {**env.fingerprints, **policy.fingerprints()},
         "config": config,
     }

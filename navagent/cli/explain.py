@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Sequence
 
-from navagent.cli.plugins import BUILT_IN
+from navagent.cli.plugins import BUILT_IN, OURS
 from navagent.errors import nearest
 
 _KEY = re.compile(r'Parser key "([^"]+)":?')
@@ -66,6 +66,9 @@ def _no_such_class(where: str, kind: str, name: str, reason: str) -> str:
     ours = f"one of ours ({', '.join(known)}) or " if known else ""
     detail = "" if "dot import path" in reason else f" ({reason.split(': ')[-1].split('. Got')[0].rstrip('.')})"
     hint = nearest(name.rsplit(".", 1)[-1], known)
+    top = name.split(".")[0]
+    if "." in name and top in {package.__name__ for package in OURS}:
+        hint += f" A file of yours named {top} is hidden by our package of that name: rename it."
     return f"{where} {name} cannot be used{detail}.{hint} Name {ours}module.name of a file in the current folder."
 
 

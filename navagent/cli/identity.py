@@ -5,30 +5,57 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from navagent.cli.plugins import OURS
 
 RESULT_KEYS = ("env", "policy", "episodes", "seed", "extra_metrics")
 """Options that decide results; the others may change when a run is resumed."""
 
-_OURS = ("navagent", "envs", "policies", "eval")
+CODE = ("*.py", "*.txt", "*.yaml")
+"""What of our packages can change a result: code, prompts, tables."""
 
 
-def identity_of(config: Mapping[str, Any], version: str) -> dict[str, Any]:
+def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what decides a run's results.
 
-    Where data lies does not (fingerprints say what it is). The code of plug-ins does: a user who edits a prompt and
-    repeats the command wants a new run, not yesterday's numbers.
-
-    Args:
-        config: The complete configuration.
-        version: Ours.
+    Where data lies does not (fingerprints say what it is). Code does, ours and that of plug-ins with what they import
+    from their folder: whoever edits a prompt and repeats the command wants a new run, not yesterday's numbers.
     """
     options = {key: _without_places(config[key]) for key in RESULT_KEYS}
-    modules = sorted({name.rpartition(".")[0] for name in _class_paths(options)})
-    plug_ins = {name: _source_digest(name) for name in modules if name.split(".")[0] not in _OURS}
-    return {**options, "code": {"navagent": version, **plug_ins}}
+    return {**options, "code": {"navagent": _digest(_our_files()), **_plug_ins(options)}}
+
+
+def _our_files() -> list[Path]:
+    folders = [Path(str(package.__file__)).parent for package in OURS]
+    return [file for folder in folders for pattern in CODE for file in sorted(folder.rglob(pattern))]
+
+
+def _plug_ins(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return a digest for each module that a class path names, over it and all imported from its folder."""
+    ours = {package.__name__ for package in OURS}
+    names = sorted({name.rpartition(".")[0] for name in _class_paths(options)})
+    found = {}
+    for name in names:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if name.split(".")[0] not in ours and file is not None:
+            beside = {Path(str(module.__file__)) for module in list(sys.modules.values()) if _is_beside(module, file)}
+            found[name] = _digest(sorted(beside))
+    return found
+
+
+def _is_beside(module: Any, file: str) -> bool:
+    other = getattr(module, "__file__", None)
+    return isinstance(other, str) and Path(other).parent == Path(file).parent
+
+
+def _digest(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def default_name(identity: Mapping[str, Any]) -> str:
@@ -63,9 +90,3 @@ def _class_paths(value: Any) -> Iterator[str]:
             yield from _class_paths(entry)
     elif isinstance(value, list):
         yield from (entry for entry in value if isinstance(entry, str) and "." in entry)
-
-
-def _source_digest(module: str) -> str:
-    """Return the sha256 of an imported module's source file, or "unknown" if it has none."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else "unknown"

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import envs
 import eval as evaluation
+import navagent
 import navagent.llm
 import navagent.perception
 import policies
@@ -22,12 +23,12 @@ BUILT_IN: Mapping[str, ModuleType] = {
 """Where the classes of ours live, by the option that takes them."""
 
 
-def open_current_folder() -> None:
-    """Make files of the current folder importable, behind everything else.
+OURS: tuple[ModuleType, ...] = (navagent, envs, evaluation, policies)
+"""Our packages, imported before the current folder is opened, so that no folder `eval` there can take their place."""
 
-    Our packages are imported above, so not even a folder named `eval` there can take their place.
-    """
-    assert evaluation.__name__ == "eval"
+
+def open_current_folder() -> None:
+    """Make files of the current folder importable, behind everything else."""
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.append(folder)

@@ -16,9 +16,10 @@ from navagent.types import Reply
 class Ledger(Shared):
     """Accounts for every paid call of a run; safe to use from many threads.
 
-    With a budget, each call first reserves the most that it can cost. A call that does not fit waits until calls in
-    flight have settled for what they really cost, and is refused once nothing in flight could make room. So the budget
-    is never exceeded, and concurrency falls as it nears its end.
+    With a budget, each call first reserves the most that it is expected to cost: its longest reply, and a generous
+    estimate of its prompt (`navagent.llm.metered.estimate_input_tokens`). A call that does not fit waits until calls
+    in flight have settled for what they really cost, and is refused once nothing in flight could make room. So
+    concurrency falls as the budget nears its end, and what is spent stays below it.
 
     Args:
         prices: Prices by model.
@@ -63,7 +64,7 @@ class Ledger(Shared):
         Raises:
             ConfigError: There is none.
         """
-        price = self.prices.find(model)
+        price = self.prices.dearest(model)
         if price is None:
             raise ConfigError(
                 f"--budget-usd needs a price for model '{model}': give one with `--prices my_prices.yaml` holding "
@@ -72,36 +73,49 @@ class Ledger(Shared):
         return price
 
     def settle(self, requested: str, reply: Reply | None, reserved_usd: float) -> float | None:
-        """Book a finished call and free its reservation.
+        """Book an answered or timed-out call and free its reservation.
 
         Args:
             requested: The model asked for.
-            reply: The reply, or None if the call failed.
+            reply: The reply; None if none came in time, which costs all that was reserved since it may be billed.
             reserved_usd: What `reserve` returned.
 
         Returns:
-            The cost in US dollars, None if the model has no price.
+            The cost in US dollars, None if it is not known.
+
+        Raises:
+            RunError: The list of calls cannot be written.
         """
-        cost = self.prices.cost_usd(requested, reply) if reply is not None else 0.0
+        cost = self.prices.cost_usd(requested, reply) if reply is not None else None
+        # A server that reports no tokens, too, is taken to have used all that was reserved.
+        booked = reserved_usd if cost is None else cost
         with self._room:
-            # Nothing in flight is exactly nothing reserved, whatever rounding has left over.
-            self._in_flight = max(0, self._in_flight - 1)
-            self._reserved_usd = max(0.0, self._reserved_usd - reserved_usd) if self._in_flight else 0.0
-            # A server that reports no tokens is taken to have used all that was reserved.
-            self.spent_usd += reserved_usd if cost is None else cost
-            self._room.notify_all()
-            if reply is not None and self._file is not None:
-                self._write(reply, cost)
+            self._free(reserved_usd)
+            self.spent_usd += booked
+            if self._file is not None:
+                self._write(requested, reply, cost if self.budget_usd is None else booked)
         return cost
 
-    def _write(self, reply: Reply, cost: float | None) -> None:
+    def cancel(self, reserved_usd: float) -> None:
+        """Free the reservation of a call that failed and is not billed."""
+        with self._room:
+            self._free(reserved_usd)
+
+    def _free(self, reserved_usd: float) -> None:
+        # Nothing in flight is exactly nothing reserved, whatever rounding has left over.
+        self._in_flight = max(0, self._in_flight - 1)
+        self._reserved_usd = max(0.0, self._reserved_usd - reserved_usd) if self._in_flight else 0.0
+        self._room.notify_all()
+
+    def _write(self, requested: str, reply: Reply | None, cost: float | None) -> None:
         assert self._file is not None
         line = {
-            "model": reply.model,
-            "input_tokens": reply.input_tokens,
-            "output_tokens": reply.output_tokens,
+            "model": reply.model if reply is not None else requested,
+            "answered": reply is not None,
+            "input_tokens": reply.input_tokens if reply is not None else None,
+            "output_tokens": reply.output_tokens if reply is not None else None,
             "cost_usd": cost,
-            "latency_s": round(reply.latency_s, 4),
+            "latency_s": round(reply.latency_s, 4) if reply is not None else None,
         }
         try:
             with self._file.open("ab", buffering=0) as stream:

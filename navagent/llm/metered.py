@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from navagent.contracts import ChatModel
+from navagent.errors import ChatTimeoutError
 from navagent.llm.cache import ReplyCache
 from navagent.llm.ledger import Ledger
 from navagent.types import Message, Reply
@@ -59,20 +60,24 @@ class Metered(ChatModel):
             return kept
         most_output = n * int(sampling.get("max_tokens") or self.most_output_tokens)
         # A server without `n` is asked n times and bills the prompt each time.
-        most_input = n * most_input_tokens(messages, schema)
-        reserved = self._ledger.reserve(self.name, most_input, most_output)
-        reply = None
+        input_tokens = n * estimate_input_tokens(messages, schema)
+        reserved = self._ledger.reserve(self.name, input_tokens, most_output)
         try:
             reply = self.inner.chat(messages, schema, n, **sampling)
-        finally:
-            cost = self._ledger.settle(self.name, reply, reserved)
+        except ChatTimeoutError:
+            self._ledger.settle(self.name, None, reserved)
+            raise
+        except BaseException:
+            self._ledger.cancel(reserved)
+            raise
+        cost = self._ledger.settle(self.name, reply, reserved)
         if self._cache is not None:
             self._cache.put(request, reply)
         return replace(reply, cost_usd=cost)
 
 
-def most_input_tokens(messages: Sequence[Message], schema: Mapping[str, Any] | None) -> int:
-    """Return a bound on a request's tokens: one per two bytes.
+def estimate_input_tokens(messages: Sequence[Message], schema: Mapping[str, Any] | None) -> int:
+    """Return a generous estimate of a request's tokens: one per two bytes.
 
     English text takes about four bytes per token; viewpoint ids, the densest text that planners send, about 1.7 but
     are a small part of a prompt. 16 tokens per message cover the chat template.

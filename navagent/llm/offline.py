@@ -52,13 +52,13 @@ WEIGHTS: Mapping[str, float] = {
     "visited": -5.7,  # it was visited
     "stop": 1.7,  # for stopping, always
     "late": 1.4,  # moves made beyond those expected
-    "early": -4.5,  # fewer moves made than any path has
+    "early": -4.5,  # fewer moves made than nearly all paths have
     "arrived": 0.65,  # the last clause's words in what is around
     "touched": 1.1,  # the last clause's words in objects within reach
 }
 MOVES, MOVES_PER_WORD = 4.6, 0.015
 FEWEST_MOVES = 4
-"""R2R's paths have 4 to 6 moves."""
+"""Nearly all of R2R's paths have 4 to 6 moves."""
 FIRST_TRUST = 0.4
 """Turn words count less at the start, where the heading is arbitrary."""
 PACE, HEAD_START, SPREAD, SPREAD_PER_MOVE, DONE = 0.9, 0.3, 0.12, 0.06, 0.8

@@ -13,7 +13,7 @@ import openai
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from navagent.contracts import ChatModel
-from navagent.errors import ChatError, ChatSetupError, ContextLengthError
+from navagent.errors import ChatError, ChatSetupError, ChatTimeoutError, ContextLengthError
 from navagent.llm.json_text import find_json
 from navagent.types import Message, Reply
 
@@ -137,7 +137,7 @@ class OpenAIChat(ChatModel):
         text = f"{self.name}: {text}"
         code = getattr(error, "code", None)
         if isinstance(error, openai.APITimeoutError):
-            return ChatError(f"{self.name}: no reply within the time limit, retries included.")
+            return ChatTimeoutError(f"{self.name}: no reply within the time limit, retries included.")
         if isinstance(error, openai.APIConnectionError):
             return ChatError(f"{self.name}: no connection to {self._client.base_url}, retries included.")
         if code == "context_length_exceeded" or (isinstance(error, openai.BadRequestError) and _CONTEXT.search(text)):

@@ -55,6 +55,14 @@ class Prices:
         """Return a model's price; a dated release (`gpt-4o-2024-08-06`) falls back to its undated name."""
         return self.table.get(model) or self.table.get(_DATE.sub("", model))
 
+    def dearest(self, model: str) -> Price | None:
+        """Return the highest price under which a model may be billed: its own or that of a dated release of it."""
+        names = [name for name in self.table if name == model or _DATE.sub("", name) == model]
+        prices = [self.table[name] for name in names] or [price for price in [self.find(model)] if price]
+        if not prices:
+            return None
+        return Price(max(price.input for price in prices), max(price.output for price in prices))
+
     def cost_usd(self, requested: str, reply: Reply) -> float | None:
         """Return what a reply cost, by the name that the server returned or else the one asked for.
 

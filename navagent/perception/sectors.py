@@ -10,7 +10,7 @@ from navagent.geometry import sector, wrap
 from navagent.types import Description, Direction, SeenObject
 
 SECTORS = 8
-"""NavGPT's directions: 45 degrees each, sector k centred on world heading 45k degrees (NavGPT, section 3.2)."""
+"""NavGPT's directions: 45 degrees each, sector k centred on world heading 45k degrees (NavGPT, Zhou et al. 2023)."""
 
 
 def describe_sectors(summary: str, texts: Sequence[str], objects: Sequence[SeenObject]) -> Description:

@@ -45,7 +45,8 @@ def test_costs_and_models_reach_the_summary(server: ChatServer, tiny_data: Path,
     assert usage["cost_usd"] == pytest.approx((usage["input_tokens"] * 10 + usage["output_tokens"] * 30) / 1e6)
     paid = [json.loads(line) for line in (tmp_path / "runs" / "x" / "calls.jsonl").read_text().splitlines()]
     assert sum(call["cost_usd"] for call in paid) == pytest.approx(usage["cost_usd"])
-    assert f"cost ${usage['cost_usd']:.2f}" in done.stdout
+    assert _summary(tmp_path)["paid_usd"] == pytest.approx(usage["cost_usd"])
+    assert f"${usage['cost_usd']:.2f} paid in all" in done.stdout
 
 
 def test_a_second_run_is_answered_from_the_cache(server: ChatServer, tiny_data: Path, tmp_path: Path) -> None:
@@ -75,6 +76,7 @@ def test_a_budget_stops_the_run_and_a_larger_one_finishes_it(
     finished = _eval(server, tiny_data, tmp_path, "--budget-usd", str(cost * 2))
     assert finished.returncode == 0, finished.stderr
     assert _spent(tmp_path) == pytest.approx(cost)  # replies in flight at the stop were kept: nothing is paid twice
+    assert _summary(tmp_path)["paid_usd"] == pytest.approx(cost)
     assert _summary(tmp_path)["n"] == 30
 
 

@@ -78,10 +78,16 @@ def test_a_trajectory_without_goal_cannot_be_scored() -> None:
         metrics.navigation_error(Trajectory("1_0", "scene", (HERE,)))
 
 
+def test_a_failure_is_no_success_even_where_the_start_is_near_the_goal() -> None:
+    still = _line(0, reference=(0, 1))
+    assert R2R.score(still)["sr"] == 1
+    assert {R2R.score_failure(still)[rate] for rate in R2R.rates} == {0}
+    assert R2R.score_failure(still)["ndtw"] == R2R.score(still)["ndtw"]
+
+
 def test_a_failure_scores_as_if_it_had_never_moved() -> None:
-    broke = R2R.score_failure(_line(0, 1, 2, 3, reference=(0, 1, 2, 3)))
-    stayed = R2R.score(_line(0, reference=(0, 1, 2, 3)))
-    assert broke == stayed
+    broke = R2R.score_failure(_line(0, reference=(0, 1, 2, 3)))
+    assert broke == R2R.score(_line(0, reference=(0, 1, 2, 3)))
     assert (broke["sr"], broke["spl"], broke["tl"], broke["ne"], broke["steps"]) == (0, 0, 0, 6, 0)
 
 

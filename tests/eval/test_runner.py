@@ -197,6 +197,55 @@ def test_metrics_of_the_users_own_are_added(env: R2R, directory: RunDirectory) -
     assert [result.metrics["poses"] for result in directory.results()] == [1.0, 1.0, 1.0]
 
 
+def test_metrics_of_the_users_own_see_a_broken_episode_at_its_start(env: R2R, directory: RunDirectory) -> None:
+    def moves(trajectory: Trajectory) -> float:
+        return len(trajectory.poses) - 1.0
+
+    victim = env.episodes[0].episode_id
+    breaking = Breaking(ValueError("bug"), {victim})
+    evaluate(env, breaking, env.episodes[:2], directory, extra_metrics={"moves": moves})
+    assert {result.episode_id: result.metrics["moves"] for result in directory.results()} == {
+        victim: 0.0,
+        env.episodes[1].episode_id: 1.0,
+    }
+
+
+class Stumbling(R2R):
+    """Fails to begin one episode once, as a simulator does that crashed."""
+
+    def reset(self, episode: Episode) -> Observation:
+        if episode.episode_id == self.episodes[3].episode_id and not getattr(self, "_stumbled", False):
+            self._stumbled = True
+            raise OSError("the simulator is gone")
+        return super().reset(episode)
+
+
+def test_an_episode_that_could_not_begin_is_scored_at_its_own_start(tiny_data: Path, directory: RunDirectory) -> None:
+    env = Stumbling("val_unseen", str(tiny_data))
+    evaluate(env, Random(), env.episodes[:6], directory, workers=1)
+    results = {result.episode_id: result for result in directory.results()}
+    broken = results[env.episodes[3].episode_id]
+    assert broken.error is not None
+    assert "the simulator is gone" in broken.error
+    assert [pose[0] for pose in broken.trajectory] == [env.episodes[3].start_viewpoint]
+
+
+class Unlucky(Talking):
+    """Pays for two calls; the third fails."""
+
+    def act(self, observation: Observation) -> Decision:
+        error = ChatError("no reply")
+        error.calls = super().act(observation).calls
+        raise error
+
+
+def test_calls_of_a_decision_that_broke_are_not_lost(env: R2R, directory: RunDirectory) -> None:
+    evaluate(env, Unlucky(), env.episodes[:1], directory)
+    result = directory.results()[0]
+    assert (result.decisions, result.usage.calls, result.usage.cost_usd) == (0, 2, 1.0)
+    assert len(_trace(directory, result.episode_id)[0]["calls_without_decision"]) == 2
+
+
 def test_a_split_without_goals_runs_without_scores(tiny_data: Path, directory: RunDirectory) -> None:
     env = R2R("test", str(tiny_data))
     assert evaluate(env, Random(), choose_episodes(env.episodes, None, 0), directory).complete

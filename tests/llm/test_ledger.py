@@ -54,8 +54,10 @@ def test_threads_never_exceed_the_budget_nor_waste_it() -> None:
         try:
             while True:
                 reserved = ledger.reserve(MODEL, most, 0)
-                failed = chance.random() < 0.2
-                ledger.settle(MODEL, None if failed else reply_of(chance.randint(0, most)), reserved)
+                if chance.random() < 0.2:
+                    ledger.cancel(reserved)
+                else:
+                    ledger.settle(MODEL, reply_of(chance.randint(0, most)), reserved)
         except BudgetError:
             return
 
@@ -92,7 +94,7 @@ def test_failed_call_frees_its_reservation_for_those_that_wait() -> None:
     first = ledger.reserve(MODEL, 100, 0)
     waiter = Waiter(ledger, 100)
     assert waiter.waits()
-    ledger.settle(MODEL, None, first)
+    ledger.cancel(first)
     waiter.join(10)
     assert (waiter.reserved_usd, ledger.spent_usd) == (1.0, 0.0)
 
@@ -131,13 +133,13 @@ def test_rounding_left_over_from_settled_calls_makes_nobody_wait() -> None:
     ledger = Ledger(CENT, budget_usd=0.17)
     two, five, two_more, eight = (ledger.reserve(MODEL, cents, 0) for cents in (2, 5, 2, 8))
     for usd in (two, two_more, five, eight):
-        ledger.settle(MODEL, None, usd)  # leaves 3e-17 in floats
+        ledger.cancel(usd)  # leaves 3e-17 in floats
     waiter = Waiter(ledger, 17)
     try:
         waiter.join(0.5)
         assert not waiter.is_alive()
     finally:
-        ledger.settle(MODEL, None, 1.0)  # wakes it with everything freed
+        ledger.cancel(1.0)  # wakes it with everything freed
 
 
 @pytest.mark.parametrize("budget", [0.0, 1.0])
@@ -173,16 +175,40 @@ def test_every_paid_call_is_a_line_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "usage.jsonl"
     ledger = Ledger(CENT, file=file)
     ledger.settle(MODEL, reply_of(7, f"{MODEL}-2024-08-06"), 0.0)
-    ledger.settle(MODEL, None, 0.0)
+    ledger.cancel(0.0)
     assert [json.loads(line) for line in file.read_text().splitlines()] == [
         {
             "model": f"{MODEL}-2024-08-06",
+            "answered": True,
             "input_tokens": 7,
             "output_tokens": 0,
             "cost_usd": pytest.approx(0.07),
             "latency_s": 0.25,
         }
     ]
+
+
+def test_call_that_timed_out_costs_its_reservation_also_after_a_resume(tmp_path: Path) -> None:
+    """The server may bill it, so a budget has to count it."""
+    file = tmp_path / "usage.jsonl"
+    ledger = Ledger(CENT, 1.0, file)
+    ledger.settle(MODEL, None, ledger.reserve(MODEL, 30, 0))
+    assert ledger.spent_usd == pytest.approx(0.3)
+    assert Ledger(CENT, 1.0, file).spent_usd == pytest.approx(0.3)
+
+
+def test_server_that_reports_no_tokens_costs_the_reservation_also_after_a_resume(tmp_path: Path) -> None:
+    file = tmp_path / "usage.jsonl"
+    ledger = Ledger(CENT, 1.0, file)
+    assert ledger.settle(MODEL, reply_of(0), ledger.reserve(MODEL, 30, 0)) is None
+    assert Ledger(CENT, 1.0, file).spent_usd == ledger.spent_usd == pytest.approx(0.3)
+
+
+def test_reservation_is_at_the_dearest_price_that_the_name_may_be_billed_at() -> None:
+    prices = Prices({"m": Price(1e4, 1e4), "m-2024-05-13": Price(3e4, 2e4), "m-mini": Price(9e4, 9e4)})
+    assert Ledger(prices, 9.0).reserve("m", 10, 10) == pytest.approx(0.5)
+    assert Ledger(prices, 9.0).reserve("m-2024-05-13", 10, 10) == pytest.approx(0.5)
+    assert Ledger(prices, 9.0).reserve("m-2025-01-01", 10, 10) == pytest.approx(0.2)
 
 
 def test_lines_of_many_threads_do_not_mix(tmp_path: Path) -> None:
@@ -262,4 +288,4 @@ def test_waiting_call_is_woken_though_the_file_cannot_be_written(tmp_path: Path)
         waiter.join(0.5)
         assert not waiter.is_alive()
     finally:
-        ledger.settle(MODEL, None, 0.0)
+        ledger.cancel(0.0)

@@ -16,7 +16,7 @@ from navagent.errors import BudgetError, ChatError, ConfigError, ContextLengthEr
 from navagent.llm import OpenAIChat
 from navagent.llm.cache import ReplyCache
 from navagent.llm.ledger import Ledger
-from navagent.llm.metered import Metered, most_input_tokens
+from navagent.llm.metered import Metered, estimate_input_tokens
 from navagent.llm.prices import Price, Prices
 from navagent.types import Message, Reply
 from tests.chat_server import ChatServer, ContextLength, RefuseParameter, Script, Status, Text, Usage
@@ -211,10 +211,10 @@ def test_budget_holds_though_the_server_does_not_know_n(script: Script) -> None:
 
 
 def test_bound_on_input_tokens_covers_schema_and_chat_template() -> None:
-    plain = most_input_tokens(ASKED, None)
+    plain = estimate_input_tokens(ASKED, None)
     assert plain >= len(ASKED[0].content) / 2
-    assert most_input_tokens(ASKED, SCHEMA) >= plain + len(json.dumps(SCHEMA)) / 2 - 1
-    assert most_input_tokens((*ASKED, Message("user", "")), None) > plain
+    assert estimate_input_tokens(ASKED, SCHEMA) >= plain + len(json.dumps(SCHEMA)) / 2 - 1
+    assert estimate_input_tokens((*ASKED, Message("user", "")), None) > plain
 
 
 # ---------------------------------------------------------------------------------------------------- stand-ins

@@ -229,7 +229,8 @@ def test_fallback_move_is_remembered() -> None:
         agent = planner(server, fallback="forward", max_retries=0)
         agent.act(see("c0ffee00"))
         agent.act(see("c0ffee01"))
-    assert f"1. At c0ffee00: A kitchen. Then turned right 10 degrees to {AHEAD}." in server.requests[1].last
+    line = f"1. At c0ffee00: A kitchen. Thought: fallback: no usable reply Then turned right 10 degrees to {AHEAD}."
+    assert line in server.requests[1].last
 
 
 def test_problems_of_one_step_do_not_reach_the_next() -> None:
@@ -447,7 +448,8 @@ def test_history_by_the_model_tells_its_sentence_on_one_line() -> None:
     with ChatServer(navgpt_script(Text(" I left\n a kitchen. "))) as server:
         agent = planner(server, history="llm")
         walk(agent, 2)
-    assert f"1. At c0ffee00: {SUMMARY} Then turned left 90 degrees to {LEFT}." in server.requests[-1].last
+    line = f"1. At c0ffee00: {SUMMARY} Thought: That way. Then turned left 90 degrees to {LEFT}."
+    assert line in server.requests[-1].last
 
 
 @pytest.mark.parametrize("fault", [ContextLength(), Text(""), ToolCalls()], ids=["too long", "empty", "tool call"])
@@ -456,7 +458,8 @@ def test_place_that_the_model_cannot_summarise_is_remembered_by_its_template(fau
         agent = planner(server, history="llm")
         assert agent.act(see()).action == MoveTo(LEFT)
         agent.act(see())
-    assert f"1. At c0ffee00: A kitchen. Then turned left 90 degrees to {LEFT}." in server.requests[-1].last
+    line = f"1. At c0ffee00: A kitchen. Thought: That way. Then turned left 90 degrees to {LEFT}."
+    assert line in server.requests[-1].last
 
 
 def traced(decisions: Sequence[Decision]) -> list[tuple[list[dict[str, str]], str]]:
