@@ -29,7 +29,8 @@ class RunProgress:
         self._done = self._errors = 0
         self._sums = {"sr": 0.0, "spl": 0.0}
         self._cost_usd = 0.0
-        self._console = Console(file=sys.stderr)
+        self._lost = False
+        self._console = Console(file=sys.stderr, markup=False, highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -44,7 +45,7 @@ class RunProgress:
             self._count(result)
         self._bar.update(self._task, completed=self._done, score=self._score())
         if results:
-            self._console.print(f"Resuming: {len(results):,} of {expected:,} episodes are done.", highlight=False)
+            self._console.print(f"Resuming: {len(results):,} of {expected:,} episodes are done.")
 
     def __enter__(self) -> RunProgress:
         if self._console.is_terminal:
@@ -60,11 +61,19 @@ class RunProgress:
     def update(self, result: EpisodeResult) -> None:
         """Count a new result."""
         self._count(result)
+        try:
+            self._show()
+        except (OSError, SystemExit):  # the terminal or log has gone; rich ends the program on a broken pipe
+            self._lost = True
+
+    def _show(self) -> None:
+        if self._lost:
+            return
         if self._console.is_terminal:
             self._bar.update(self._task, completed=self._done, score=self._score())
         elif time.monotonic() - self._last_line >= PLAIN_INTERVAL_S:
             self._last_line = time.monotonic()
-            self._console.print(f"{self._done:,} of {self._expected:,} episodes  {self._score()}", highlight=False)
+            self._console.print(f"{self._done:,} of {self._expected:,} episodes  {self._score()}")
 
     def _count(self, result: EpisodeResult) -> None:
         self._done += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from navagent.types import Call, Trajectory
@@ -42,12 +42,19 @@ class Usage:
         )
 
 
+def _usage(
+    calls: int, cached: int, input_tokens: int, output_tokens: int, cost_usd: float | None, models: Iterable[str]
+) -> Usage:
+    """Return totals from what a policy or a file gives, as the plain types that JSON knows."""
+    cost = None if cost_usd is None else float(cost_usd)
+    return Usage(int(calls), int(cached), int(input_tokens), int(output_tokens), cost, tuple(map(str, models)))
+
+
 def usage_of(calls: Iterable[Call]) -> Usage:
     """Return the totals over calls."""
     total = Usage()
-    for call in calls:
-        reply = call.reply
-        total += Usage(1, int(reply.cached), reply.input_tokens, reply.output_tokens, reply.cost_usd, (reply.model,))
+    for reply in (call.reply for call in calls):
+        total += _usage(1, reply.cached, reply.input_tokens, reply.output_tokens, reply.cost_usd, (reply.model,))
     return total
 
 
@@ -85,7 +92,7 @@ class EpisodeResult:
 
     def to_json(self) -> str:
         """Return the result as one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> EpisodeResult:
@@ -98,7 +105,8 @@ class EpisodeResult:
             values = json.loads(line)
             usage = values.pop("usage")
             trajectory = tuple(tuple(pose) for pose in values.pop("trajectory"))
-            return cls(usage=Usage(**{**usage, "models": tuple(usage["models"])}), trajectory=trajectory, **values)
+            result = cls(usage=_usage(**usage), trajectory=trajectory, **values)
+            return replace(result, metrics={name: float(value) for name, value in result.metrics.items()})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not an episode result: {error}") from error
 

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
@@ -52,11 +53,13 @@ class RunDirectory:
                 self._lock = (self.path / ".lock").open("a")
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 self._lock.close()
                 raise RunError(
                     f"Another process is writing to {self.path}: wait for its end, or choose another --name."
                 ) from error
+            except OSError:  # some network file systems know no locks; a second process is then the user's to avoid
+                warnings.warn(f"{self.path} lies on a file system without locks: start one process only.", stacklevel=2)
             self._drop_cut_line()
         self._writers += 1
         try:
@@ -111,9 +114,10 @@ class RunDirectory:
         if not file.exists():
             return []
         found: dict[str, EpisodeResult] = {}
-        whole = _whole_lines(file.read_bytes())
+        with _readable(file):
+            whole = _whole_lines(file.read_bytes()).decode()
         # Not splitlines(): an instruction may hold other characters that count as line ends there.
-        for number, line in enumerate(whole.decode().split("\n")[:-1], start=1):
+        for number, line in enumerate(whole.split("\n")[:-1], start=1):
             try:
                 result = EpisodeResult.from_json(line)
             except ValueError as error:
@@ -136,6 +140,8 @@ class RunDirectory:
         with _clear_errors(file):
             if self._stream is None:
                 self._stream = file.open("ab", buffering=0)
+            if os.fstat(self._stream.fileno()).st_nlink == 0:
+                raise RunError(f"{file} was deleted while the run was writing to it: the same command begins again.")
             append_whole(self._stream, (result.to_json() + "\n").encode())
 
     def _close(self) -> None:
@@ -160,7 +166,8 @@ class RunDirectory:
         temporary = file.with_name(file.name + ".part")
         with _clear_errors(file):
             try:
-                temporary.write_text(text, encoding="utf-8")
+                # Half an emoji from a model's reply cannot be encoded; it must not cost the file.
+                temporary.write_text(text, encoding="utf-8", errors="replace")
                 temporary.replace(file)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -175,7 +182,9 @@ class RunDirectory:
         file = self.path / "summary.json"
         if not file.exists():
             raise RunError(f"{self.path} is no finished run (it has no summary.json): run `navagent eval` on it first.")
-        summary: dict[str, Any] = _load(file)
+        summary = _load(file)
+        if not isinstance(summary, dict) or not {"metrics", "ci95", "config", "usage", "errors"} <= summary.keys():
+            raise RunError(f"{file} is damaged: `navagent eval` with the run's config.yaml and --name writes it anew.")
         return summary
 
 
@@ -195,10 +204,18 @@ def existing_run(path: Path) -> RunDirectory:
 
 
 def _load(file: Path) -> Any:
-    try:
+    with _readable(file):
         return json.loads(file.read_text())
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{file} cannot be read ({error.strerror}): check its permissions.") from error
     except ValueError as error:
-        raise RunError(f"{file} is damaged ({error}): delete the run's folder or choose another --name.") from error
+        raise RunError(f"{file} is damaged ({error}): restore it, or choose another --name.") from error
 
 
 @contextmanager

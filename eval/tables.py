@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from eval.rules import COUNTS, DISTANCES_IN_METRES
 
@@ -29,7 +30,7 @@ def print_metrics(
     console: Console, title: str, metrics: Mapping[str, float], ci95: Mapping[str, Sequence[float]]
 ) -> None:
     """Print one run's metrics with their intervals."""
-    table = Table(title=title, title_justify="left", show_edge=False)
+    table = plain_table(title)
     table.add_column("metric")
     table.add_column("mean", justify="right")
     table.add_column("95 % interval", justify="right")
@@ -37,6 +38,16 @@ def print_metrics(
         low, high = ci95[name]
         table.add_row(TITLES.get(name, name), show(name, value), f"{show(name, low)} to {show(name, high)}")
     console.print(table)
+
+
+def plain_console() -> Console:
+    """Return a console that prints text as it stands: what comes from users or models is no markup."""
+    return Console(markup=False, highlight=False, soft_wrap=True)
+
+
+def plain_table(title: str) -> Table:
+    """Return an empty table with a title, which is printed as it stands."""
+    return Table(title=Text(title), title_justify="left", show_edge=False)
 
 
 def show(name: str, value: float) -> str:
@@ -56,7 +67,7 @@ def print_run(console: Console, summary: Mapping[str, Any]) -> None:
     else:
         console.print(f"{title}: the split has no goals, so there is no score.")
     for note in notes(summary):
-        console.print(note, style="yellow", highlight=False, soft_wrap=True)
+        console.print(note, style="yellow")
 
 
 def heading(summary: Mapping[str, Any]) -> str:

@@ -30,8 +30,12 @@ def data_root(folder: str | None = None) -> Path:
     return root
 
 
-def load_json(file: Path) -> Any:
+def load_json(file: Path, advice: str = "fetch it again (`navagent doctor` says from where)") -> Any:
     """Read a JSON file.
+
+    Args:
+        file: The file.
+        advice: What to do about one that is absent or damaged.
 
     Raises:
         DataError: The file is absent, cannot be read, or is not whole JSON.
@@ -39,15 +43,11 @@ def load_json(file: Path) -> Any:
     try:
         return json.loads(file.read_bytes())
     except FileNotFoundError as error:
-        raise DataError(
-            f"{file} is missing: fetch it (`navagent doctor` says from where) or point {DATA_VARIABLE} elsewhere."
-        ) from error
+        raise DataError(f"{file} is missing: {advice}.") from error
     except OSError as error:
         raise DataError(f"{file} cannot be read ({error.strerror}): check its permissions.") from error
-    except ValueError as error:
-        raise DataError(
-            f"{file} is not whole JSON ({error}): the download may be cut short, fetch it again."
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file} is not whole JSON ({error}), maybe cut short: {advice}.") from error
 
 
 def fingerprint(files: Iterable[Path]) -> str:

@@ -5,6 +5,7 @@
     ├── ConfigError        an option, a class path or a combination of them does not fit
     ├── RunError           a run directory cannot be used as asked
     ├── ChatError          a language model did not give a usable reply
+    │   ├── ChatConnectionError  the server cannot be reached
     │   ├── ChatTimeoutError     no reply came in time
     │   ├── ContextLengthError   the request is longer than the model's context
     │   └── ChatSetupError       no request can succeed: key, address, model or quota is wrong
@@ -45,6 +46,10 @@ class ChatError(NavAgentError):
     """
 
     calls: tuple[Any, ...] = ()
+
+
+class ChatConnectionError(ChatError):
+    """The server cannot be reached, retries included; no other request would reach it either."""
 
 
 class ChatTimeoutError(ChatError):

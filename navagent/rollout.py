@@ -7,7 +7,19 @@ from dataclasses import replace
 
 from navagent.contracts import Env, Policy
 from navagent.errors import ConfigError
-from navagent.types import Decision, Episode, Observation, Trajectory
+from navagent.types import (
+    Decision,
+    Episode,
+    Forward,
+    MoveTo,
+    Observation,
+    Stop,
+    Trajectory,
+    TurnLeft,
+    TurnRight,
+)
+
+ACTIONS = (Stop, Forward, TurnLeft, TurnRight, MoveTo)
 
 OnStep = Callable[[Observation, Decision], None]
 
@@ -18,7 +30,7 @@ def check_needs(env: Env, policy: Policy) -> None:
     Raises:
         ConfigError: Names the missing fields.
     """
-    missing = sorted(policy.needs - env.gives)
+    missing = sorted(frozenset(policy.needs) - env.gives)
     if missing:
         raise ConfigError(
             f"{type(policy).__name__} needs {', '.join(missing)}, which {type(env).__name__} does not give "
@@ -48,6 +60,8 @@ def rollout(env: Env, policy: Policy, episode: Episode, on_step: OnStep | None =
             observation = replace(observation, oracle_action=env.oracle_action())
         chosen = policy.act(observation)
         decision = chosen if isinstance(chosen, Decision) else Decision(chosen)
+        if not isinstance(decision.action, ACTIONS):
+            raise TypeError(f"{type(policy).__name__}.act returned {chosen!r:.80}, no action and no Decision with one")
         decisions += 1
         if on_step is not None:
             on_step(observation, decision)

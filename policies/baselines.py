@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 
 from navagent.contracts import Policy
+from navagent.errors import ConfigError
 from navagent.geometry import wrap
 from navagent.types import Action, Candidate, Episode, MoveTo, Observation
 from navagent.types import Stop as StopAction
@@ -46,6 +47,8 @@ class Random(Policy):
     """Half of the simulator's horizontal field: 60 degrees x 640 / 480 / 2 (MatterSim.cpp `populateNavigable`)."""
 
     def __init__(self, seed: int = 0) -> None:
+        if seed < 0:
+            raise ConfigError(f"A seed must be at least 0, not {seed}.")
         self._seed = seed
 
     def reset(self, episode: Episode) -> None:

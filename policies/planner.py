@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from navagent.contracts import ChatModel, Describer, Policy
-from navagent.errors import ChatError, ContextLengthError, listing
+from navagent.errors import ChatError, ConfigError, ContextLengthError, listing
 from navagent.types import (
     Action,
     Call,
@@ -139,6 +139,8 @@ class Planner(Policy):
         fallback: Literal["stop", "forward"] = "stop",
         temperature: float = 0.0,
     ) -> None:
+        if max_steps < 1 or max_retries < 0:
+            raise ConfigError(f"max_steps must be at least 1 and max_retries 0, not {max_steps} and {max_retries}.")
         self.llm = llm
         self.describer = describer
         self.max_steps = max_steps

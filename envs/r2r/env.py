@@ -10,7 +10,7 @@ from typing import ClassVar
 from envs.r2r.dataset import R2RData, load_r2r
 from envs.r2r.graph import NavGraph
 from navagent.contracts import Env
-from navagent.errors import listing
+from navagent.errors import ConfigError, listing
 from navagent.types import (
     Action,
     Candidate,
@@ -41,6 +41,8 @@ class R2R(Env):
     rules: ClassVar[str] = "r2r"
 
     def __init__(self, split: str = "val_unseen", data_dir: str | None = None, max_steps: int = 35) -> None:
+        if max_steps < 1:
+            raise ConfigError(f"max_steps must be at least 1, not {max_steps}.")
         self._data: R2RData = load_r2r(split, data_dir)
         self.episodes = self._data.episodes
         self.fingerprints = self._data.fingerprints

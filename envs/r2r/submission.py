@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -50,9 +51,9 @@ def read_submission(file: Path, data: R2RData, allow_jumps: bool = False) -> Sub
         DataError: The file is not the format, or its ids, starts, viewpoints or moves do not fit the split; every kind
             of problem is named with its count and ids.
     """
-    entries = load_json(file)
-    if not isinstance(entries, list):
-        raise DataError(f"{file} is not an R2R submission: it must be a list of the form {FORM}.")
+    entries = load_json(file, "give the path of a submission file")
+    if not isinstance(entries, list) or not entries:
+        raise DataError(f"{file} is not an R2R submission: it must be a list, not empty, of the form {FORM}.")
     episodes = {episode.episode_id: episode for episode in data.episodes}
     problems: dict[str, list[str]] = {}
     trajectories: dict[str, Trajectory] = {}
@@ -88,7 +89,10 @@ def _problem(episode: Episode | None, walk: _Walk, data: R2RData) -> str | None:
     if walk[0][0] != episode.start_viewpoint:
         return "trajectories that do not begin at their episode's start viewpoint"
     moves = ((a, b) for (a, _, _), (b, _, _) in pairwise(walk) if a != b)
-    return None if all(graph.is_edge(a, b) for a, b in moves) else JUMPS
+    jumps = [(a, b) for a, b in moves if not graph.is_edge(a, b)]
+    if any(graph.distances[a][b] == math.inf for a, b in jumps):
+        return "trajectories with a jump to where no way leads"
+    return JUMPS if jumps else None
 
 
 def _read_entry(entry: Any, where: str) -> tuple[str, _Walk]:
@@ -101,12 +105,14 @@ def _read_entry(entry: Any, where: str) -> tuple[str, _Walk]:
                 walk.extend((viewpoint, 0.0, 0.0) for viewpoint in step)
             else:
                 viewpoint, heading, elevation = step
+                if not all(type(angle) in (int, float) and abs(angle) < math.inf for angle in (heading, elevation)):
+                    raise TypeError(f"{step!r:.80} has no finite numbers for heading and elevation")
                 walk.append((viewpoint, float(heading), float(elevation)))
         if not walk:
             raise ValueError("the trajectory is empty")
         return str(entry["instr_id"]), walk
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise DataError(f"{where} is not of the form {FORM} ({type(error).__name__}: {error}).") from error
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{where} is not of the form {FORM} ({type(error).__name__}: {error!s:.200}).") from error
 
 
 def _trajectory(episode: Episode, walk: _Walk, data: R2RData) -> Trajectory:

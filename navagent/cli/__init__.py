@@ -46,3 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        place = error.filename or "the output"
+        print(f"navagent {chosen.command}: {place}: {error.strerror}.", file=sys.stderr)
+        return 2

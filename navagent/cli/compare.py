@@ -6,12 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from eval.compare import check_comparable, paired_differences
 from eval.run_directory import existing_run
-from eval.tables import TITLES, show
+from eval.tables import TITLES, plain_console, plain_table, show
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -27,12 +24,12 @@ def run(arguments: Sequence[str]) -> int:
     check_comparable(one, other)
     differences = paired_differences(one.results(), other.results())
     n = next(iter(differences.values())).n
-    table = Table(title=f"{options.one} minus {options.other}, {n:,} episodes", title_justify="left", show_edge=False)
+    table = plain_table(f"{options.one} minus {options.other}, {n:,} episodes")
     for column in ("metric", "difference", "95 % interval", ""):
         table.add_column(column, justify="left" if column in ("metric", "") else "right")
     for name, value in differences.items():
         clear = "" if value.low <= 0 <= value.high else "excludes 0"
         span = f"{show(name, value.low)} to {show(name, value.high)}"
         table.add_row(TITLES.get(name, name), show(name, value.mean), span, clear)
-    Console().print(table)
+    plain_console().print(table)
     return 0

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import Namespace
-from rich.console import Console
+from jsonargparse import ArgumentParser, Namespace
 
 from envs.r2r.submission import submission_text
+from eval.metrics import Metric
 from eval.progress import RunProgress
 from eval.records import EpisodeResult
 from eval.report import write_report
@@ -23,19 +23,23 @@ from eval.run_directory import RunDirectory
 from eval.runner import Outcome, evaluate
 from eval.sampling import choose_episodes
 from eval.summary import summarise
-from eval.tables import print_run
+from eval.tables import plain_console, print_run
 from navagent.cli.identity import class_name, default_name, identity_of
 from navagent.cli.options import make_parser, parse
-from navagent.cli.plugins import import_named, open_current_folder
+from navagent.cli.plugins import describe, import_named, open_current_folder
 from navagent.contracts import ChatModel, Env, Policy
-from navagent.errors import RunError
+from navagent.errors import ConfigError, NavAgentError, RunError
 from navagent.llm.cache import ReplyCache
 from navagent.llm.ledger import Ledger
 from navagent.llm.metered import Metered
 from navagent.llm.prices import load_prices
 from navagent.rollout import check_needs
+from navagent.types import Episode
 
 STOPPED_EARLY, INTERRUPTED = 3, 130
+
+LONGEST_NAME = 200
+"""Characters; file systems take 255 bytes."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -47,17 +51,21 @@ def run(arguments: Sequence[str]) -> int:
     config = yaml.safe_load(parser.dump(options, skip_none=False))
     identity = identity_of(config)
     folder = Path(options.runs_dir) / (options.name or default_name(identity))
+    if len(folder.name) > LONGEST_NAME:
+        raise ConfigError(f"--name may have at most {LONGEST_NAME} characters, not {len(folder.name)}.")
     meter = _Meter(options, folder / "calls.jsonl")
-    built = parser.instantiate(options, instantiators=[(meter.make, ChatModel, True)])
+    built = _build(parser, options, meter)
     env, policy = built.env, built.policy
     check_needs(env, policy)
     meter.check_budget()
     episodes = choose_episodes(env.episodes, options.episodes, options.seed)
     facts = _facts(env, policy, meter, config)
-    metrics = {metric.__name__: metric for metric in built.extra_metrics}
+    metrics = _by_name(built.extra_metrics)
     directory = RunDirectory(folder)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a preempted node stops like ctrl-C
+    for sign in (signal.SIGTERM, signal.SIGHUP):  # a preempted node, a dropped line: stop like ctrl-C
+        signal.signal(sign, signal.default_int_handler)
     with directory.writing():
+        meter.ledger.read_file()  # anew: another process may have spent until it gave up the lock
         directory.claim(config, {**identity, "rules": facts["rules"], "fingerprints": facts["fingerprints"]})
         if options.retry_errors:
             directory.forget_errors()
@@ -73,7 +81,30 @@ def run(arguments: Sequence[str]) -> int:
                 max_errors=options.max_errors,
             )
         facts["paid_usd"] = meter.ledger.spent_usd
-        return _finish(directory, outcome, len(episodes), facts, arguments)
+        return _finish(directory, outcome, episodes, facts, arguments)
+
+
+def _by_name(metrics: Sequence[Metric]) -> dict[str, Metric]:
+    """Return extra metrics by their functions' names."""
+    named = {getattr(metric, "__name__", type(metric).__name__): metric for metric in metrics}
+    if len(named) < len(metrics):
+        raise ConfigError("--extra-metrics: two of them have one name; rename one.")
+    return named
+
+
+def _build(parser: ArgumentParser, options: Namespace, meter: _Meter) -> Namespace:
+    """Construct what the options name.
+
+    Raises:
+        ConfigError: A constructor breaks.
+    """
+    try:
+        built: Namespace = parser.instantiate(options, instantiators=[(meter.make, ChatModel, True)])
+    except (NavAgentError, KeyboardInterrupt):
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"The environment or the policy cannot be constructed: {describe(error)}.") from error
+    return built
 
 
 class _Meter:
@@ -131,24 +162,29 @@ SUBMISSIONS = {R2R.version: _r2r_submission}
 
 
 def _finish(
-    directory: RunDirectory, outcome: Outcome, expected: int, facts: Mapping[str, Any], arguments: Sequence[str]
+    directory: RunDirectory,
+    outcome: Outcome,
+    episodes: Sequence[Episode],
+    facts: Mapping[str, Any],
+    arguments: Sequence[str],
 ) -> int:
     """Write summary, submission and report; print the table and how to go on."""
-    console = Console()
-    results = directory.results()
+    expected_ids = {episode.episode_id for episode in episodes}
+    results = [result for result in directory.results() if result.episode_id in expected_ids]
     if not results:
-        raise RunError(f"{outcome.reason} No episode had finished; the same command begins again.")
-    if outcome.reason is not None:
-        console.print(f"Stopped: {outcome.reason}", style="bold yellow", highlight=False, soft_wrap=True)
-    summary = summarise(results, expected, facts)
-    directory.write("summary.json", json.dumps(summary, indent=2, ensure_ascii=False))
+        raise RunError(f"{outcome.reason or ''} No episode has finished; the same command begins again.".strip())
+    summary = summarise(results, len(episodes), facts)
+    directory.write("summary.json", json.dumps(summary, indent=2))
     if (write_submission := SUBMISSIONS.get(facts["rules"])) is not None:
         directory.write("submission.json", write_submission(results))
     write_report(directory)
+    # Everything is on disk before anything is printed.
+    console = plain_console()
+    if outcome.reason is not None:
+        console.print(f"Stopped: {outcome.reason}", style="bold yellow")
     print_run(console, summary)
-    console.print(f"Run directory: {directory.path}", highlight=False, soft_wrap=True)
+    console.print(f"Run directory: {directory.path}")
     if not outcome.complete:
-        command = shlex.join(["navagent", "eval", *arguments])
-        console.print(f"Go on with the same command: {command}", highlight=False, soft_wrap=True)
+        console.print(f"Go on with the same command: {shlex.join(['navagent', 'eval', *arguments])}")
         return INTERRUPTED if outcome.interrupted else STOPPED_EARLY
     return 0

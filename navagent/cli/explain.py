@@ -44,7 +44,10 @@ def explain(message: str, flags: Sequence[str]) -> str:
     reasons = [reason for reason in (_KEY.sub("", line).strip(" :") for line in lines) if reason]
     reason = reasons[-1] if reasons else " ".join(message.split())
     owners = _CLASS.findall(message)
-    if match := re.search(r"Option '([^']+)' is not accepted", reason):
+    if (match := re.search(r"Option '([^']+)' is not accepted", reason)) and not owners:
+        hint = nearest(f"--{match.group(1)}", flags)
+        return f"There is no option {match.group(1)}.{hint} `navagent eval --help` lists them."
+    if match:
         return _no_such_option(match.group(1), owners[-1])
     if match := re.search(r"unrecognized arguments: (\S+)", reason):
         return (

@@ -67,7 +67,7 @@ def default_name(identity: Mapping[str, Any]) -> str:
     if isinstance(llm, dict):
         parts.append(llm.get("init_args", {}).get("model") or class_name(llm))
     words = [str(part).replace("/", "_") for part in parts if part]
-    return "-".join([*words, digest])
+    return "-".join([*words, digest])[-120:]
 
 
 def class_name(entry: Mapping[str, Any]) -> str:

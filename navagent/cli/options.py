@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import jsonargparse
 from jsonargparse import ArgumentParser, Namespace
-from jsonargparse.typing import NonNegativeFloat, PositiveInt
+from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from eval.metrics import Metric
 from navagent.cli.explain import explain
@@ -31,7 +31,7 @@ def make_parser() -> ArgumentParser:
     add(
         "--episodes", type=PositiveInt | None, help="play a random sample of so many, spread over scenes (default: all)"
     )
-    add("--seed", type=int, default=0, help="seed of the sample and of the order of play")
+    add("--seed", type=NonNegativeInt, default=0, help="seed of the sample and of the order of play")
     add("--workers", type=PositiveInt, default=8, help="episodes played at once")
     add("--name", type=str | None, help="the run's folder under --runs-dir (default: made from the options)")
     add("--runs-dir", type=str, default="runs", help="where the folders of runs lie")

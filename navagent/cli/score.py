@@ -9,13 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from envs.r2r.dataset import load_r2r
 from envs.r2r.submission import read_submission, stay_at_start
 from eval.rules import R2R
 from eval.scoring import score_predictions
-from eval.tables import print_metrics
+from eval.tables import plain_console, print_metrics
 from navagent.errors import DataError, listing
 
 
@@ -36,10 +34,10 @@ def run(arguments: Sequence[str]) -> int:
         ids = listing(episode.episode_id for episode in submission.missing)
         _warn(f"{len(missing):,} of {scores['expected']:,} instr_ids are missing and count as failures: {ids}.")
     if options.json:
-        print(json.dumps(scores))
+        print(json.dumps(scores, allow_nan=False))
     else:
         title = f"{options.predictions} on R2R {data.split}, {scores['n']:,} of {scores['expected']:,} episodes"
-        print_metrics(Console(), title, scores["metrics"], scores["ci95"])
+        print_metrics(plain_console(), title, scores["metrics"], scores["ci95"])
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from pathlib import Path
 
@@ -31,10 +32,16 @@ class Ledger(Shared):
         self.prices = prices
         self.budget_usd = budget_usd
         self._file = file
-        self.spent_usd = _already_spent(file) if file is not None else 0.0
+        self.spent_usd = 0.0
+        self.read_file()
         self._reserved_usd = 0.0
         self._in_flight = 0
         self._room = threading.Condition()
+
+    def read_file(self) -> None:
+        """Count what the file says as spent; to be repeated once nobody else can write it."""
+        if self._file is not None:
+            self.spent_usd = _already_spent(self._file)
 
     def reserve(self, model: str, input_tokens: int, output_tokens: int) -> float:
         """Set aside the most that a call can cost and return it in US dollars (0 without a budget).
@@ -130,7 +137,10 @@ def _already_spent(file: Path) -> float:
     spent = 0.0
     for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
         try:
-            spent += float(json.loads(line)["cost_usd"] or 0.0)
+            cost = float(json.loads(line)["cost_usd"] or 0.0)
+            if not 0.0 <= cost < math.inf:
+                raise ValueError(f"{cost} is no cost")
+            spent += cost
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{file}, line {number} is damaged ({error}): remove that line.") from error
     return spent

@@ -70,9 +70,11 @@ class Metered(ChatModel):
         except BaseException:
             self._ledger.cancel(reserved)
             raise
-        cost = self._ledger.settle(self.name, reply, reserved)
-        if self._cache is not None:
-            self._cache.put(request, reply)
+        try:
+            if self._cache is not None:
+                self._cache.put(request, reply)  # first: a reply that was paid for must not be lost to a full disk
+        finally:
+            cost = self._ledger.settle(self.name, reply, reserved)
         return replace(reply, cost_usd=cost)
 
 

@@ -13,7 +13,7 @@ import openai
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from navagent.contracts import ChatModel
-from navagent.errors import ChatError, ChatSetupError, ChatTimeoutError, ContextLengthError
+from navagent.errors import ChatConnectionError, ChatError, ChatSetupError, ChatTimeoutError, ContextLengthError
 from navagent.llm.json_text import find_json
 from navagent.types import Message, Reply
 
@@ -22,6 +22,7 @@ _OPTIONAL = ("response_format", "temperature", "top_p", "seed", "stop", "n", "ma
 _CONTEXT = re.compile(
     r"context.{0,20}(length|window|size)|too many tokens|prompt is too long|maximum.{0,20}tokens", re.I
 )
+_ADDRESS = re.compile(r"https?://[^\s@]+")
 _BAD_BODIES = 3
 """Attempts at a reply whose body is not a chat completion; the client's own retries cover status codes only."""
 
@@ -55,6 +56,16 @@ class OpenAIChat(ChatModel):
         max_retries: int = 6,
     ) -> None:
         address = base_url or os.environ.get("OPENAI_BASE_URL")
+        if not api_key_env.isidentifier():
+            raise ChatSetupError(
+                "api_key_env takes the *name* of an environment variable that holds the key, not the key."
+            )
+        if address is not None and not _ADDRESS.fullmatch(address):
+            raise ChatSetupError(
+                "base_url takes an address as http://localhost:8000/v1, without user name and password."
+            )
+        if max_tokens < 1:
+            raise ChatSetupError(f"max_tokens must be at least 1, not {max_tokens}.")
         self._key = os.environ.get(api_key_env, "").strip()
         if not self._key and address is None:
             raise ChatSetupError(
@@ -139,7 +150,9 @@ class OpenAIChat(ChatModel):
         if isinstance(error, openai.APITimeoutError):
             return ChatTimeoutError(f"{self.name}: no reply within the time limit, retries included.")
         if isinstance(error, openai.APIConnectionError):
-            return ChatError(f"{self.name}: no connection to {self._client.base_url}, retries included.")
+            return ChatConnectionError(
+                f"{self.name}: no connection to {self._client.base_url} that lasted for a reply."
+            )
         if code == "context_length_exceeded" or (isinstance(error, openai.BadRequestError) and _CONTEXT.search(text)):
             return ContextLengthError(text)
         hopeless = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)

@@ -23,7 +23,29 @@ class Seeing(Stop):
 
 class Unrelated:
     pass
+
+class Breaking(Stop):
+    def __init__(self):
+        raise KeyError("x")
+
+class Locked(Stop):
+    def __init__(self):
+        import threading
+        self.lock = threading.Lock()
+
+def spl(trajectory):
+    return 1.0
 """
+
+FILES = {
+    "plugin.py": PLUGIN,
+    "broken.py": "def f(:\n",
+    "leaving.py": "raise SystemExit(4)\n",
+    "typo.yaml": "env: {class_path: envs.R2R}\npolicy: {class_path: policies.Random}\nepisodess: 5\n",
+    "broken.yaml": "policy: [",
+    "list.yaml": "- a\n- b\n",
+}
+"""What the mistakes below refer to."""
 
 MISTAKES = {
     "unknown split": ((*NAVGPT, "--env.split", "val_unsen"), "no split 'val_unsen'", "Did you mean 'val_unseen'?"),
@@ -58,6 +80,41 @@ MISTAKES = {
     "no episodes": ((*RANDOM, "--episodes", "0"), "--episodes", "0"),
     "no policy": (("eval", "--env", "R2R"), "--policy", "--config"),
     "no describer": ((*RANDOM[:3], "--policy", "NavGPT", "--policy.llm", "OfflineChat"), "--policy.describer", "needs"),
+    "unknown key in a config": (("eval", "--config", "typo.yaml"), "no option episodess", "Did you mean '--episodes'?"),
+    "config that is no YAML": (("eval", "--config", "broken.yaml"), "--config broken.yaml is no YAML", "line 1"),
+    "config that is a list": (("eval", "--config", "list.yaml"), "--config list.yaml holds no options", "map option"),
+    "negative seed": ((*RANDOM, "--seed", "-1"), "--seed", "must be >=0"),
+    "negative policy seed": ((*RANDOM, "--policy.seed", "-5"), "A seed must be at least 0", "-5"),
+    "no steps": ((*NAVGPT, "--policy.max_steps", "0"), "max_steps must be at least 1", "0"),
+    "long name": ((*RANDOM, "--name", "x" * 300), "--name may have at most 200", "300"),
+    "key for its name": (
+        (*NAVGPT, "--policy.llm", "OpenAIChat", "--policy.llm.model", "m", "--policy.llm.api_key_env", "sk-secret"),
+        "api_key_env takes the *name*",
+        "not the key",
+    ),
+    "address without scheme": (
+        (*NAVGPT, "--policy.llm", "OpenAIChat", "--policy.llm.model", "m", "--policy.llm.base_url", "127.0.0.1:1"),
+        "base_url takes an address",
+        "http://localhost:8000/v1",
+    ),
+    "plug-in with a syntax error": ((*RANDOM[:3], "--policy", "broken.Mine"), "plug-in broken breaks", "SyntaxError"),
+    "plug-in that exits": ((*RANDOM[:3], "--policy", "leaving.Mine"), "plug-in leaving breaks", "(leaving.py, line 1)"),
+    "constructor that breaks": ((*RANDOM[:3], "--policy", "plugin.Breaking"), "cannot be constructed", "KeyError: 'x'"),
+    "policy that cannot be copied": (
+        (*RANDOM[:3], "--policy", "plugin.Locked"),
+        "cannot be copied",
+        "inherit navagent",
+    ),
+    "file hidden by ours": (
+        (*RANDOM[:3], "--policy", "policies.Mine"),
+        "policies is hidden by our package",
+        "rename it",
+    ),
+    "metric with a name of ours": (
+        (*RANDOM, "--extra-metrics", "[plugin.spl]"),
+        "'spl' is a metric of r2r-1",
+        "rename",
+    ),
     "absent config": (("eval", "--config", "nope.yaml"), "--config", "nope.yaml"),
     "missing key": (
         (*NAVGPT, "--policy.llm", "OpenAIChat", "--policy.llm.model", "gpt-4o"),
@@ -76,12 +133,13 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_sentence(mistake: str, tiny_data: Path, tmp_path: Path) -> None:
     arguments, *said = MISTAKES[mistake]
-    (tmp_path / "plugin.py").write_text(PLUGIN)
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
     done = run_navagent(*arguments, data=tiny_data, cwd=tmp_path)
     for part in said:
         assert part in done.stderr
     _check_sentence(done)
-    assert not (tmp_path / "runs").exists()
+    assert not list(tmp_path.glob("runs/*/episodes.jsonl"))
 
 
 def _check_sentence(done: subprocess.CompletedProcess[str]) -> None:
@@ -111,7 +169,7 @@ def test_half_a_download_is_named(own_tiny_data: Path, tmp_path: Path) -> None:
     file.write_text(file.read_text()[:777])
     done = run_navagent(*RANDOM, data=own_tiny_data, cwd=tmp_path)
     _check_sentence(done)
-    assert "the download may be cut short" in done.stderr
+    assert "maybe cut short: fetch it again" in done.stderr
 
 
 def test_half_a_download_of_texts_is_named(own_tiny_data: Path, tmp_path: Path) -> None:

@@ -102,10 +102,15 @@ def test_the_key_reaches_the_server_and_nothing_else(server: ChatServer, tiny_da
     assert [file for file in written if KEY.encode() in file.read_bytes()] == []
 
 
-def test_a_server_that_is_down_stops_the_run_after_some_episodes(tiny_data: Path, tmp_path: Path) -> None:
+def test_a_server_that_is_down_stops_the_run_and_costs_no_episode(tiny_data: Path, tmp_path: Path) -> None:
     with ChatServer(first_viewpoint) as gone:
         pass
-    done = _eval(gone, tiny_data, tmp_path, "--max-errors", "2", "--policy.llm.max_retries", "0")
-    assert done.returncode == 3
-    assert "2 episodes in a row broke, the last with: local: no connection to http://127.0.0.1:" in done.stdout
-    assert "Traceback" not in done.stderr
+    down = _eval(gone, tiny_data, tmp_path, "--policy.llm.max_retries", "0")
+    assert down.returncode == 2
+    assert "local: no connection to http://127.0.0.1:" in down.stderr
+    assert "the same command begins again" in down.stderr
+    assert "Traceback" not in down.stderr
+    with ChatServer(first_viewpoint) as back:
+        up = _eval(back, tiny_data, tmp_path, "--policy.llm.max_retries", "0")
+    assert up.returncode == 0, up.stderr
+    assert (_summary(tmp_path)["n"], _summary(tmp_path)["errors"]["count"]) == (30, 0)

@@ -176,7 +176,7 @@ def _with_graphs(entries: Entries, data: Path) -> list[tuple[dict[str, Any], Any
     ("content", "message"),
     [
         ("[{", "is not whole JSON"),
-        ("{}", "must be a list of the form"),
+        ("{}", "must be a list, not empty, of the form"),
         ("[3]", "entry 0 is not of the form"),
         ('[{"instr_id": "100_0"}]', "entry 0 is not of the form"),
         ('[{"instr_id": "100_0", "trajectory": []}]', "the trajectory is empty"),

@@ -168,7 +168,7 @@ def test_an_unknown_split_names_the_known_ones(tiny_data: Path) -> None:
 def test_half_a_download_says_so(own_tiny_data: Path) -> None:
     file = own_tiny_data / "r2r" / "R2R_val_unseen.json"
     file.write_text(file.read_text()[:500])
-    with pytest.raises(DataError, match=r"R2R_val_unseen\.json is not whole JSON.*fetch it again"):
+    with pytest.raises(DataError, match=r"R2R_val_unseen\.json is not whole JSON.*cut short: fetch it again"):
         load_r2r("val_unseen", str(own_tiny_data))
 
 
