@@ -1,4 +1,4 @@
-# make demo   install what the main job needs, run it, print the score table and where the run is
+# make demo   install, make houses, run NavGPT in them beside the floor and the ceiling, print the table and where runs are
 # make test   install what the tests need, run them all
 PYTHON ?= python3
 NAVAGENT_DATA ?= ../shared/data
@@ -8,8 +8,14 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 
 .PHONY: demo test check benchmark format clean
 
+# The demo needs no data but the houses that it makes.
+demo: NAVAGENT_DATA := runs/houses
 demo: .venv/installed-core
-	$(BIN)/navagent eval --config configs/r2r_navgpt.yaml --name demo
+	$(BIN)/navagent houses make runs/houses --train 0 --val_seen 0
+	$(BIN)/navagent eval --env HouseNavGraph --policy Random --name demo_random
+	$(BIN)/navagent eval --config configs/houses_navgpt.yaml --name demo_navgpt
+	$(BIN)/navagent eval --env HouseNavGraph --policy ShortestPath --name demo_oracle
+	$(BIN)/navagent table runs/demo_random runs/demo_navgpt runs/demo_oracle
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest --numprocesses 2

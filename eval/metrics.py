@@ -61,6 +61,11 @@ def spl(trajectory: Trajectory) -> float:
     return _weighted_success(trajectory, _distances(trajectory).shortest)
 
 
+def spl_with_stop(trajectory: Trajectory) -> float:
+    """SPL where success needs STOP (R2R-CE's rule)."""
+    return spl(trajectory) if success_with_stop(trajectory) else 0.0
+
+
 def spl_path(trajectory: Trajectory) -> float:
     """SPL by the *annotated* path's length instead of the shortest distance.
 
@@ -99,6 +104,11 @@ def ndtw(trajectory: Trajectory) -> float:
 def sdtw(trajectory: Trajectory) -> float:
     """SDTW: nDTW if successful, else 0 (Ilharco et al. 2019)."""
     return ndtw(trajectory) if success(trajectory) else 0.0
+
+
+def sdtw_with_stop(trajectory: Trajectory) -> float:
+    """SDTW where success needs STOP (R2R-CE's rule)."""
+    return ndtw(trajectory) if success_with_stop(trajectory) else 0.0
 
 
 def cls(trajectory: Trajectory) -> float:

@@ -66,7 +66,25 @@ R2R = Rules(
 )
 """R2R's official rules: SR without STOP, SPL by the shortest graph distance; `sr_stop` and `spl_path` beside them."""
 
-RULES: Mapping[str, Rules] = {R2R.name: R2R}
+R2R_CE = Rules(
+    name="r2r_ce",
+    version="r2r_ce-1",
+    metrics={
+        "tl": metrics.trajectory_length,
+        "ne": metrics.navigation_error,
+        "osr": metrics.oracle_success,
+        "sr": metrics.success_with_stop,
+        "spl": metrics.spl_with_stop,
+        "ndtw": metrics.ndtw,
+        "sdtw": metrics.sdtw_with_stop,
+        "steps": metrics.steps,
+    },
+    rates=frozenset({"osr", "sr", "spl", "sdtw"}),
+    of_runs=frozenset({"sr", "spl", "sdtw", "steps"}),
+)
+"""R2R-CE's rules (VLN-CE's measures on habitat-lab): success needs STOP, NE is geodesic, TL Euclidean."""
+
+RULES: Mapping[str, Rules] = {R2R.name: R2R, R2R_CE.name: R2R_CE}
 
 DISTANCES_IN_METRES = frozenset({"tl", "ne"})
 COUNTS = frozenset({"steps"})

@@ -83,8 +83,8 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         found.append(f"Not complete: {summary['expected'] - summary['n']:,} episodes are still to be played.")
     if summary["expected"] < summary["split_episodes"]:
         found.append(
-            f"A random sample of {summary['expected']:,} of the split's {summary['split_episodes']:,} episodes: its "
-            "submission.json is not complete."
+            f"A random sample of {summary['expected']:,} of the split's {summary['split_episodes']:,} episodes, which "
+            "no leaderboard takes."
         )
     if summary["privileged"]:
         found.append("Privileged: this policy sees what no real agent can.")

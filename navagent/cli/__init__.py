@@ -1,4 +1,4 @@
-"""The command line: navagent eval | score | report | compare | doctor."""
+"""The command line: navagent eval | score | report | table | compare | houses | doctor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ COMMANDS = {
     "eval": ("navagent.cli.evaluate", "play and score a policy on an environment's episodes"),
     "score": ("navagent.cli.score", "score anyone's R2R submission file"),
     "report": ("navagent.cli.report", "write a run's report.html anew"),
+    "table": ("navagent.cli.table", "print runs side by side, a row each"),
     "compare": ("navagent.cli.compare", "compare two runs episode by episode"),
+    "houses": ("navagent.cli.houses", "make a data set of procedural houses, or draw one"),
     "doctor": ("navagent.cli.doctor", "say what is installed, which data was found, and how to get the rest"),
 }
 

@@ -1,0 +1,1 @@
+"""Houses: procedural, pip-only 3D environments that obey R2R-CE's rules."""

@@ -1,0 +1,179 @@
+"""Houses as R2R-CE sees them: pictures in, primitive actions out."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.continuous import load_r2r_ce
+from envs.houses.floor import Floor
+from envs.houses.follower import Follower
+from envs.houses.generate import generate
+from envs.houses.geodesic import Geodesic
+from envs.houses.house import SENSOR_HEIGHT
+from envs.houses.motion import FORWARD, LEFT, RIGHT, STOP, walk
+from envs.houses.render import Renderer
+from envs.houses.textures import texture_atlas
+from navagent.contracts import Env, Shared
+from navagent.errors import ConfigError
+from navagent.types import (
+    Action,
+    Distances,
+    Episode,
+    Forward,
+    Observation,
+    Pose,
+    Stop,
+    Trajectory,
+    TurnLeft,
+    TurnRight,
+)
+
+HFOV = math.radians(90)
+"""R2R-CE's horizontal field of view."""
+
+_CODES: dict[type, int] = {Stop: STOP, Forward: FORWARD, TurnLeft: LEFT, TurnRight: RIGHT}
+_ACTIONS: dict[int, Action] = {STOP: Stop(), FORWARD: Forward(), LEFT: TurnLeft(), RIGHT: TurnRight()}
+
+
+class _Place(Shared):
+    """A house ready to walk in; its parts hold no state of an episode."""
+
+    def __init__(self, seed: int, atlas: NDArray[np.uint8]) -> None:
+        house = generate(seed)
+        self.floor = Floor.of(house)
+        self.geodesic = Geodesic(self.floor)
+        self.follower = Follower(self.geodesic)
+        self.renderer = Renderer([house], atlas)
+
+
+class _Places(Shared):
+    """Houses by their id, made on first use and shared by all workers."""
+
+    def __init__(self) -> None:
+        self._atlas = texture_atlas()
+        self._places: dict[str, _Place] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, house_id: str) -> _Place:
+        with self._lock:
+            if house_id not in self._places:
+                self._places[house_id] = _Place(int(house_id.rpartition("_")[2]), self._atlas)
+            return self._places[house_id]
+
+
+class HouseEnv(Env):
+    """R2R-CE in procedural houses: FORWARD 0.25 m with sliding, turns of 15 degrees, at most 500 actions.
+
+    Distances are exact geodesics on the floor, path lengths Euclidean, and nDTW is measured with Euclidean distances
+    against the dense ground-truth locations (VLN-CE's measures).
+
+    Args:
+        split: train, val_seen or val_unseen.
+        data_dir: The folder that `navagent houses make` wrote; by default $NAVAGENT_DATA, else ./data.
+        max_steps: Actions after which an episode is over.
+        size: Height and width of the pictures, pixels.
+    """
+
+    gives: ClassVar[frozenset[str]] = frozenset({"pose", "rgb", "depth", "oracle_action"})
+    rules: ClassVar[str] = "r2r_ce"
+
+    def __init__(
+        self, split: str = "val_unseen", data_dir: str | None = None, max_steps: int = 500, size: int = 224
+    ) -> None:
+        if max_steps < 1 or size < 1:
+            raise ConfigError(f"max_steps and size must be at least 1, not {max_steps} and {size}.")
+        self.episodes, self.fingerprints = load_r2r_ce(split, data_dir)
+        self._places = _Places()
+        self._max_steps, self._size = max_steps, size
+
+    def reset(self, episode: Episode) -> Observation:
+        """Put the agent where the episode begins."""
+        self._episode = episode
+        self._place = self._places[episode.scene]
+        self._poses = [episode.start]
+        self._stopped = False
+        return self._observe(collided=False)
+
+    def step(self, action: Action) -> Observation:
+        """Act.
+
+        Raises:
+            ValueError: The action is none of Stop, Forward, TurnLeft, TurnRight, or the episode is over.
+        """
+        if self._done:
+            raise ValueError(f"episode {self._episode.episode_id} is over: call reset")
+        if type(action) not in _CODES:
+            raise ValueError(f"{action} is illegal here: Stop, Forward, TurnLeft or TurnRight")
+        if isinstance(action, Stop):
+            self._stopped = True
+            return self._observe(collided=False)
+        here = self._poses[-1]
+        moved = walk(self._place.floor, here.position, here.heading, [_CODES[type(action)]])
+        x, y = moved.positions[-1].tolist()
+        self._poses.append(Pose((x, y, 0.0), float(moved.headings[-1])))
+        return self._observe(collided=bool(moved.collided[-1]))
+
+    def trajectory(self) -> Trajectory:
+        """Return every pose with the distances that metrics need."""
+        return Trajectory(
+            self._episode.episode_id,
+            self._episode.scene,
+            tuple(self._poses),
+            None,
+            self._stopped,
+            self._measure(),
+        )
+
+    def oracle_action(self) -> Action:
+        """Return the shortest path's next action.
+
+        Raises:
+            ValueError: The split has no goals.
+        """
+        goal = self._episode.goal
+        if goal is None:
+            raise ValueError("the split has no goals, so there is no oracle")
+        here = self._poses[-1]
+        return _ACTIONS[self._place.follower.next_action(here.position, here.heading, goal.position)]
+
+    @property
+    def _done(self) -> bool:
+        return self._stopped or len(self._poses) > self._max_steps
+
+    def _measure(self) -> Distances | None:
+        goal = self._episode.goal
+        if goal is None:
+            return None
+        walked = np.array([pose.position[:2] for pose in self._poses])
+        reference = np.array([position[:2] for position in goal.reference_positions])
+        to_goal = self._place.geodesic.distances(walked, goal.position)
+        to_reference = np.hypot(*(walked[:, None] - reference[None]).transpose(2, 0, 1))
+        return Distances(
+            between=tuple(np.hypot(*np.diff(walked, axis=0).T).tolist()),
+            to_goal=tuple(to_goal.tolist()),
+            to_reference=tuple(tuple(row) for row in to_reference.tolist()),
+            shortest=float(to_goal[0]),
+            reference=float(np.hypot(*np.diff(reference, axis=0).T).sum()),
+        )
+
+    def _observe(self, collided: bool) -> Observation:
+        pose = self._poses[-1]
+        camera = np.array([[*pose.position[:2], SENSOR_HEIGHT]])
+        views = self._place.renderer.render(
+            0, camera, pose.heading, pose.elevation, self._size, self._size, HFOV, ("rgb", "depth")
+        )
+        return Observation(
+            instruction=self._episode.instruction,
+            scene=self._episode.scene,
+            step=len(self._poses) - 1 + self._stopped,
+            pose=pose,
+            rgb=views["rgb"][0],
+            depth=views["depth"][0],
+            collided=collided,
+            done=self._done,
+        )
