@@ -11,11 +11,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 # The demo needs no data but the houses that it makes.
 demo: NAVAGENT_DATA := runs/houses
 demo: .venv/installed-core
+	@echo "Making 20 houses; the first time compiles the renderer (about half a minute) ..."
 	$(BIN)/navagent houses make runs/houses --train 0 --val_seen 0
-	$(BIN)/navagent eval --env HouseNavGraph --policy Random --name demo_random
-	$(BIN)/navagent eval --config configs/houses_navgpt.yaml --name demo_navgpt
-	$(BIN)/navagent eval --env HouseNavGraph --policy ShortestPath --name demo_oracle
-	$(BIN)/navagent table runs/demo_random runs/demo_navgpt runs/demo_oracle
+	$(BIN)/navagent eval --env HouseNavGraph --policy Random --runs-dir runs/demo --name random
+	$(BIN)/navagent eval --config configs/houses_navgpt.yaml --runs-dir runs/demo --name navgpt
+	$(BIN)/navagent eval --env HouseNavGraph --policy ShortestPath --runs-dir runs/demo --name oracle
+	$(BIN)/navagent table runs/demo/random runs/demo/navgpt runs/demo/oracle
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest --numprocesses 2
