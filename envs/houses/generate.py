@@ -6,12 +6,13 @@ import shapely
 
 from envs.houses.clearance import rings, union, walkable
 from envs.houses.draws import Draws
-from envs.houses.furnish import Placed, furnish
+from envs.houses.furnish import furnish
 from envs.houses.furniture import draw_taste
 from envs.houses.house import Door, House, Point, Room
 from envs.houses.plan import WALL, Opening, Plan, Rect, Whole, make_plan
 from envs.houses.scene import Scene
 from envs.houses.shell import build_shell, draw_style
+from envs.houses.space import Placed
 from navagent.errors import ConfigError
 
 MAX_SEED = 2**63 - 1
