@@ -1,8 +1,7 @@
 """Free floor that is nowhere too narrow, as polygons.
 
 All rectangles are axis-parallel with whole millimetres, so that growing and shrinking with mitred corners is exact
-and the
-result does not depend on the machine.
+and the result does not depend on the machine.
 """
 
 from __future__ import annotations

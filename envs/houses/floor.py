@@ -1,15 +1,15 @@
 """Where the agent's centre may be: a house's floor, eroded by the agent's radius, as flat arrays for numba.
 
-One polygon serves everything: distances are measured in it and motion stays in it. Three copies of its outline differ
-by less than anybody can see and make every predicate robust without exact arithmetic:
+One polygon serves everything: distances are measured in it and motion stays in it. Three copies of its outline
+differ by less than anybody can see and make every predicate robust without exact arithmetic:
 
 - the polygon itself (`Floor.polygon`, and the corners that shortest paths bend at);
 - the *track*, moved `SKIN` inwards: motion collides with it, so rounding never puts an agent outside the polygon;
 - the *sight* lines, moved `SLACK` outwards: a segment that touches a corner or runs along a wall clears them, one that
   enters an obstacle crosses them. A shortest path may so cut a corner by `SLACK`, which bounds its error.
 
-The joins of the eroded outline are mitred: an obstacle's square corner stays square, where a disc could pass up to 4 cm
-nearer.
+The joins of the eroded outline are mitred: an obstacle's square corner stays square, where a disc could pass up to 4
+cm nearer.
 """
 
 from __future__ import annotations

@@ -6,13 +6,14 @@ least per metre that it brings the agent nearer,
 
     (metres moved + 0.003 (n + 1)) / (distance before - distance after),
 
-where Habitat takes the most metres nearer per step, less fixed costs for turns, collisions and nearness to obstacles.
-In cluttered random houses (1,100 walks each at two densities) Habitat's rule left 3 and 8 % of walks with an SPL below
-0.95, this one none, with as many steps.
+where Habitat takes the most metres nearer per step, less fixed costs for turns, collisions and nearness to
+obstacles. In cluttered random houses (1,100 walks each at two densities) Habitat's rule left 3 and 8 % of walks with
+an SPL below 0.95, this one none, with as many steps.
 
-Just before an obstacle's square corner every single step overshoots it and costs much or does not come nearer at all.
-Then pairs of steps are tried too (Habitat's follower gives up there). Every turn makes the step that it prepares
-cheaper and those to the other side dearer, so the agent never turns to and fro, which Habitat's has to detect.
+Just before an obstacle's square corner every single step overshoots it and costs much or does not come nearer at
+all. Then pairs of steps are tried too (Habitat's follower gives up there). Every turn makes the step that it
+prepares cheaper and those to the other side dearer, so the agent never turns to and fro, which Habitat's has to
+detect.
 """
 
 from __future__ import annotations

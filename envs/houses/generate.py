@@ -9,7 +9,8 @@ from envs.houses.draws import Draws
 from envs.houses.furnish import furnish
 from envs.houses.furniture import draw_taste
 from envs.houses.house import Door, House, Point, Room
-from envs.houses.plan import WALL, Opening, Plan, Rect, Whole, make_plan
+from envs.houses.make_plan import make_plan
+from envs.houses.plan import WALL, Opening, Plan, Rect, Whole
 from envs.houses.scene import Scene
 from envs.houses.shell import build_shell, draw_style
 from envs.houses.space import Placed

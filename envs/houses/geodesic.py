@@ -1,10 +1,10 @@
 """Exact geodesic distances on a floor.
 
 A shortest path bends only at corners where an obstacle sticks into the floor, and wraps round the obstacle where it
-bends (Lozano-Pérez and Wesley 1979). So the corners that see each other along a line that could bend at both ends make
-a graph; Dijkstra from a goal gives every corner its distance and the next point of its path; and a position's distance
-is the least `|position - corner| + distance(corner)` over the corners that it sees, or `|position - goal|` if it sees
-the goal.
+bends (Lozano-Pérez and Wesley 1979). So the corners that see each other along a line that could bend at both ends
+make a graph; Dijkstra from a goal gives every corner its distance and the next point of its path; and a position's
+distance is the least `|position - corner| + distance(corner)` over the corners that it sees, or `|position - goal|`
+if it sees the goal.
 
 A query is fast because few corners need a look: those whose path would bend the wrong way there are left out by two
 products each, the others are tried from the shortest on, and the first one seen is the answer.

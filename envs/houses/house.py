@@ -1,8 +1,7 @@
 """What a house is. Everything else here makes one, draws one, walks in one or writes one to disk.
 
 Coordinates are metres, z up, the floor at z = 0. Headings are radians clockwise from +y, as on R2R's nav-graph.
-Habitat's
-y-up frame is (x, z, -y) of ours; only what reads or writes Habitat's files converts.
+Habitat's y-up frame is (x, z, -y) of ours; only what reads or writes Habitat's files converts.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Instructions for a path through a house, with the sub-instructions that they are made of.
 
-A path is told room by room: leave where it starts, turn, pass what stands beside it, go through rooms, enter the last
-one, stop at a landmark. Every part is one of the five actions of A2Nav (Chen et al. 2023): Exit, GoThrough, GoPast,
-GoInto, GoTo, and carries its landmark and the piece of the path that it describes. A path that could be misread (two
-doors to rooms of one kind on one side, two like landmarks at the goal) gets no instruction.
+A path is told room by room: leave where it starts, turn, pass what stands beside it, go through rooms, enter the
+last one, stop at a landmark. Every part is one of the five actions of A2Nav (Chen et al. 2023): Exit, GoThrough,
+GoPast, GoInto, GoTo, and carries its landmark and the piece of the path that it describes. A path that could be
+misread (two doors to rooms of one kind on one side, two like landmarks at the goal) gets no instruction.
 """
 
 from __future__ import annotations

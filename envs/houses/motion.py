@@ -1,17 +1,17 @@
 """How an agent moves: R2R-CE's primitive actions on a floor.
 
-**Forward** is a straight step. Where it hits a wall, what is left of the displacement is projected on the wall and the
-agent goes on along it, up to `_BENDS` times. On one wall this ends where habitat-sim's `PathFinder::tryStep` ends: it
-calls Recast's `dtNavMeshQuery::moveAlongSurface`, which takes the point nearest to the wished end on the walls within
-reach; in a square corner both end in the corner. Past an obstacle's corner they differ: Recast does not look at the way
-and may go round or across the corner, an agent here never does. It never moves farther than the step nor against the
-wish.
+**Forward** is a straight step. Where it hits a wall, what is left of the displacement is projected on the wall and
+the agent goes on along it, up to `_BENDS` times. On one wall this ends where habitat-sim's `PathFinder::tryStep`
+ends: it calls Recast's `dtNavMeshQuery::moveAlongSurface`, which takes the point nearest to the wished end on the
+walls within reach; in a square corner both end in the corner. Past an obstacle's corner they differ: Recast does not
+look at the way and may go round or across the corner, an agent here never does. It never moves farther than the step
+nor against the wish.
 
 **Collided** is habitat-sim's `ObjectControls.action`: moved² + 1e-5 < wished² (square metres), so a step of 0.25 m
 collides if it falls short by 20 micrometres. Turns never collide.
 
-**Turns** add whole units of 2^-36 degrees, so that 24 turns of 15 degrees give the same bytes; a heading is rounded to
-that unit, 2.5e-13 rad, at its first turn, and stays in [0, 2 pi).
+**Turns** add whole units of 2^-36 degrees, so that 24 turns of 15 degrees give the same bytes; a heading is rounded
+to that unit, 2.5e-13 rad, at its first turn, and stays in [0, 2 pi).
 """
 
 from __future__ import annotations

@@ -1,14 +1,11 @@
 """From polygons to a visibility buffer: which polygon each pixel shows, and how far it is.
 
 Scan conversion of convex polygons. A pixel belongs to a polygon if its centre does, a centre on an edge to the
-polygon below or
-right of it (the top-left rule); an edge's crossings are computed from the same two corners in the same order
-whichever polygon
-asks, in float64, so that neighbours leave no gap and no pixel twice.
+polygon below or right of it (the top-left rule); an edge's crossings are computed from the same two corners in the
+same order whichever polygon asks, in float64, so that neighbours leave no gap and no pixel twice.
 
 A pixel is one int64 key: 1 / depth in fixed point, then the polygon's slot in the picture. 1 / depth is linear over
-the picture,
-so a span of pixels is one addition and one maximum each, which compilers turn into vector instructions.
+the picture, so a span of pixels is one addition and one maximum each, which compilers turn into vector instructions.
 """
 
 from __future__ import annotations

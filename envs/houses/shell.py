@@ -1,8 +1,7 @@
 """The building: walls with their holes, floors, ceilings, doors and windows as surfaces seen from inside.
 
-Neighbouring faces share their corners (no corner lies on another face's edge), so that a rasteriser leaves no cracks.
-Floors
-and ceilings reach to the walls' centre lines, where those of two rooms meet under a threshold.
+Neighbouring faces share their corners (no corner lies on another face's edge), so that a rasteriser leaves no
+cracks. Floors and ceilings reach to the walls' centre lines, where those of two rooms meet under a threshold.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Which rooms a camera can see: doors narrow the view in plan, as portals.
 
 In plan, relative to the camera, `ahead` is the distance along the heading and `aside` to its right; a direction is
-the slope
-aside / ahead. A room is looked at through an interval of slopes.
+the slope aside / ahead. A room is looked at through an interval of slopes.
 """
 
 from __future__ import annotations

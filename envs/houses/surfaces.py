@@ -1,8 +1,8 @@
 """A house as the rasteriser wants it: few convex polygons instead of many triangles, and what no view changes.
 
 Triangles that lie in one plane and continue each other are joined (a wall is one rectangle, the lid of a can one
-disc), which
-halves the work per picture. Polygons are grouped by room and object, so that one box test skips a whole chair.
+disc), which halves the work per picture. Polygons are grouped by room and object, so that one box test skips a whole
+chair.
 """
 
 from __future__ import annotations

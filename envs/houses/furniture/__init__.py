@@ -1,7 +1,7 @@
 """Furniture made of solids.
 
-Each maker returns a model in its own frame: x to the right, y to its front, z up, millimetres; the footprint is centred
-on the origin and what hangs or stands elsewhere than on the floor begins at z = 0, too.
+Each maker returns a model in its own frame: x to the right, y to its front, z up, millimetres; the footprint is
+centred on the origin and what hangs or stands elsewhere than on the floor begins at z = 0, too.
 """
 
 from envs.houses.furniture.bathroom import bathtub, shower, toilet, towel, washbasin
