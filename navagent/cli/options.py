@@ -42,7 +42,7 @@ def make_parser() -> ArgumentParser:
     )
     add("--prices", type=str | None, help="YAML file of model prices, beside and before the built-in ones")
     add("--cache", type=str | None, help="folder of kept model replies, or off (default: ~/.cache/navagent)")
-    add("--retry-errors", type=bool, default=False, help="play episodes that broke once more")
+    add("--retry-errors", action="store_true", help="play episodes that broke once more")
     add("--max-errors", type=PositiveInt, default=10, help="broken episodes in a row that stop the run")
     add("--extra-metrics", type=list[Metric], default=[], help="metrics of yours: [my_file.my_metric]")
     return parser

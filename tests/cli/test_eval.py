@@ -180,7 +180,7 @@ def test_broken_episodes_are_said_out_loud_and_can_be_played_again(tiny_data: Pa
     assert "10 episodes broke and count as failures" in first.stdout
     assert "RuntimeError: my bug (breaking.py, line 8)" in first.stdout
     assert _summary(tmp_path / "runs" / "x")["errors"]["count"] == 10
-    second = run_navagent(*command, "--retry-errors", "true", data=tiny_data, cwd=tmp_path, MEND="1")
+    second = run_navagent(*command, "--retry-errors", data=tiny_data, cwd=tmp_path, MEND="1")
     assert second.returncode == 0, second.stderr
     assert _summary(tmp_path / "runs" / "x")["errors"]["count"] == 0
     assert len(_lines(tmp_path / "runs" / "x")) == 30
