@@ -63,7 +63,8 @@ def run(arguments: Sequence[str]) -> int:
     metrics = _by_name(built.extra_metrics)
     directory = RunDirectory(folder)
     for sign in (signal.SIGTERM, signal.SIGHUP):  # a preempted node, a dropped line: stop like ctrl-C
-        signal.signal(sign, signal.default_int_handler)
+        if signal.getsignal(sign) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(sign, signal.default_int_handler)
     with directory.writing():
         meter.ledger.read_file()  # anew: another process may have spent until it gave up the lock
         directory.claim(config, {**identity, "rules": facts["rules"], "fingerprints": facts["fingerprints"]})

@@ -75,7 +75,11 @@ def installed_size() -> None:
         before = _megabytes(Path(folder))
         pip = [str(Path(folder, "bin", "python")), "-m", "pip", "install", "-q", "-c", "constraints.txt", "."]
         subprocess.run(pip, check=True, capture_output=True, cwd=CHECKOUT)
-        line("core install, numba included (target under 600 MB)", f"{_megabytes(Path(folder)) - before:.0f} MB", "without pip itself")
+        line(
+            "core install, numba included (target under 600 MB)",
+            f"{_megabytes(Path(folder)) - before:.0f} MB",
+            "without pip itself",
+        )
 
 
 def _megabytes(folder: Path) -> float:

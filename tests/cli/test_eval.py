@@ -160,6 +160,23 @@ def _stop_after(episodes: int, sign: signal.Signals, run: Path, data: Path, cwd:
     return process.returncode != 0
 
 
+def test_nohup_keeps_its_promise(tiny_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW_POLICY)
+    command = [
+        "nohup",
+        *navagent_command("eval", "--env", "R2R", "--policy", "slow.Slow", "--workers", "1", "--name", "x"),
+    ]
+    with subprocess.Popen(
+        command, env=environment(tiny_data), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        results = tmp_path / "runs" / "x" / "episodes.jsonl"
+        while process.poll() is None and not results.exists():
+            time.sleep(0.002)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=60) == 0
+    assert len(_lines(tmp_path / "runs" / "x")) == 30
+
+
 BREAKING_POLICY = """
 from policies.baselines import Random
 
