@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from envs.houses.floor import FloorArrays
 from envs.houses.geodesic import Geodesic, Goals, empty_goals, query, set_goal
 from envs.houses.jit import kernel
-from envs.houses.motion import FORWARD, LEFT, RIGHT, STEP, STOP, TURN, Walk, advance, check_stride, slide, turned
+from envs.houses.motion import FORWARD, LEFT, RIGHT, STEP, STOP, TURN, Walk, act, check_stride, slide, turned
 from navagent.errors import NavAgentError
 
 GOAL_RADIUS = 0.75 * STEP
@@ -173,10 +173,9 @@ def _follow(
     """
     keys = np.empty(goals.points.shape[1] + goals.distance.shape[1])
     nodes = np.empty(len(keys), np.int32)
-    where = np.zeros(1, np.int64)
     target = 0
+    x, y, heading = positions[0, 0], positions[0, 1], headings[0]
     for i in range(len(actions)):
-        x, y, heading = positions[i, 0], positions[i, 1], headings[i]
         action = next_action(floors, goals, target, x, y, heading, radii[target], step, turn, keys, nodes)
         while action == STOP and target < len(radii) - 1:
             target += 1
@@ -184,11 +183,10 @@ def _follow(
         if action == _STUCK:
             return i
         actions[i] = action
-        positions[i + 1], headings[i + 1] = positions[i], headings[i]
+        x, y, heading, collided[i] = act(floors, 0, x, y, heading, action, step, turn)
+        positions[i + 1, 0], positions[i + 1, 1], headings[i + 1] = x, y, heading
         if action == STOP:
             return i + 1
-        after = slice(i + 1, i + 2)
-        advance(floors, where, positions[after], headings[after], actions[i : i + 1], collided[i : i + 1], step, turn)
     return len(actions)
 
 

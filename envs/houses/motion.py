@@ -134,41 +134,32 @@ def slide(floors: FloorArrays, floor: int, x: float, y: float, dx: float, dy: fl
 
 
 @kernel
-def advance(
-    floors: FloorArrays,
-    where: NDArray[np.int64],
-    positions: NDArray[np.float64],
-    headings: NDArray[np.float64],
-    actions: NDArray[np.int64],
-    collided: NDArray[np.bool_],
-    step: float,
-    turn: float,
-) -> None:
-    """Let every agent act once, in place; positions are not checked, an unknown action does nothing.
+def act(
+    floors: FloorArrays, floor: int, x: float, y: float, heading: float, action: int, step: float, turn: float
+) -> tuple[float, float, float, bool]:
+    """Return what one action makes of a pose; the position is not checked, an unknown action does nothing.
 
     Args:
         floors: All floors.
-        where: (N,) the agents' floors.
-        positions: (N, 2) metres, changed.
-        headings: (N,) radians, changed.
-        actions: (N,) action codes.
-        collided: (N,) set.
+        floor: Index of the agent's floor.
+        x: Metres.
+        y: Metres.
+        heading: Radians.
+        action: Action code.
         step: Metres.
         turn: Degrees.
+
+    Returns:
+        x and y in metres, heading in radians, and whether the agent collided.
     """
-    for agent in range(len(actions)):
-        collided[agent] = False
-        if actions[agent] == FORWARD:
-            x, y, heading = positions[agent, 0], positions[agent, 1], headings[agent]
-            dx, dy = step * math.sin(heading), step * math.cos(heading)
-            new_x, new_y = slide(floors, where[agent], x, y, dx, dy)
-            moved = (new_x - x) ** 2 + (new_y - y) ** 2
-            collided[agent] = moved + COLLIDED_SLACK < step * step
-            positions[agent, 0], positions[agent, 1] = new_x, new_y
-        elif actions[agent] == LEFT:
-            headings[agent] = turned(headings[agent], -turn)
-        elif actions[agent] == RIGHT:
-            headings[agent] = turned(headings[agent], turn)
+    if action == LEFT:
+        return x, y, turned(heading, -turn), False
+    if action == RIGHT:
+        return x, y, turned(heading, turn), False
+    if action != FORWARD:
+        return x, y, heading, False
+    new_x, new_y = slide(floors, floor, x, y, step * math.sin(heading), step * math.cos(heading))
+    return new_x, new_y, heading, (new_x - x) ** 2 + (new_y - y) ** 2 + COLLIDED_SLACK < step * step
 
 
 @kernel
@@ -182,19 +173,10 @@ def _walk(
     turn: float,
 ) -> None:
     """Fill `positions` (n + 1, 2), `headings` (n + 1,) and `collided` (n,) from their first row on floor 0."""
-    where = np.zeros(1, np.int64)
+    x, y, heading = positions[0, 0], positions[0, 1], headings[0]
     for i in range(len(actions)):
-        positions[i + 1], headings[i + 1] = positions[i], headings[i]
-        advance(
-            floors,
-            where,
-            positions[i + 1 : i + 2],
-            headings[i + 1 : i + 2],
-            actions[i : i + 1],
-            collided[i : i + 1],
-            step,
-            turn,
-        )
+        x, y, heading, collided[i] = act(floors, 0, x, y, heading, actions[i], step, turn)
+        positions[i + 1, 0], positions[i + 1, 1], headings[i + 1] = x, y, heading
 
 
 # ------------------------------------------------------------------------------------------------- checked

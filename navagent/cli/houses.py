@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from envs.houses.dataset import PATHS, make_data, plan_splits
+from envs.houses.dataset import make_data
 from envs.houses.generate import generate
 from envs.houses.show import save, sheet
+from envs.houses.splits import HOUSES, PATHS, plan_splits
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -42,11 +43,16 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", metavar="make|show", required=True)
     make = actions.add_parser("make", help="write a data folder in R2R's and R2R-CE's formats")
     make.add_argument("folder", type=Path, help="the data folder; r2r/, r2r_ce/ and navgpt/ are made in it")
-    make.add_argument("--train", type=int, default=200, help="houses in train (default: %(default)s)")
+    make.add_argument("--train", type=int, default=HOUSES["train"], help="houses in train (default: %(default)s)")
     make.add_argument(
-        "--val_seen", type=int, default=20, help="houses of train that val_seen uses (default: %(default)s)"
+        "--val_seen",
+        type=int,
+        default=HOUSES["val_seen"],
+        help="houses of train that val_seen uses (default: %(default)s)",
     )
-    make.add_argument("--val_unseen", type=int, default=20, help="houses in val_unseen (default: %(default)s)")
+    make.add_argument(
+        "--val_unseen", type=int, default=HOUSES["val_unseen"], help="houses in val_unseen (default: %(default)s)"
+    )
     make.add_argument(
         "--paths", type=int, default=PATHS, help="paths per house, three instructions each (default: %(default)s)"
     )

@@ -22,7 +22,7 @@ from envs.houses.floor import Floor
 from envs.houses.follower import Follower
 from envs.houses.generate import generate
 from envs.houses.geodesic import Geodesic, distances
-from envs.houses.motion import advance
+from envs.houses.motion import walk
 
 REPEATS = 5
 QUERIES = 20_000
@@ -93,14 +93,8 @@ def measure(seed: int) -> dict[str, float]:
     goal = points[1:][grid.nodes(points[1:]) == node][0]
     exact, nodes = geodesic.distances(points, goal), grid.nodes(points)
     known = (nodes >= 0) & np.isfinite(field[np.maximum(nodes, 0)]) & (exact > 1)
-    positions, headings = points[:64].copy(), rng.uniform(0, 6.28, 64)
-    actions, hits = rng.choice([1, 1, 2, 3], (500, 64)), np.empty(64, np.bool_)
-    where = np.zeros(64, np.int64)
+    actions = rng.choice([1, 1, 2, 3], 32_000)
     starts = points[1 : 1 + 50]
-
-    def roam() -> None:
-        for row in actions:
-            advance(floor.arrays, where, positions, headings, row, hits, 0.25, 15.0)
 
     return {
         "corners": len(floor.arrays.corners),
@@ -115,7 +109,7 @@ def measure(seed: int) -> dict[str, float]:
         "query grid": seconds(lambda: field[grid.nodes(points)]) / QUERIES,
         "grid error": float(np.mean(field[nodes[known]] / exact[known] - 1)),
         "unknown to grid": float(np.mean(nodes < 0)),
-        "move": seconds(roam) / actions.size,
+        "move": seconds(lambda: walk(floor, points[0], 0.0, actions)) / len(actions),
         "walk": seconds(lambda: [Follower(geodesic).walk(start, 0.0, points[:1]) for start in starts]) / len(starts),
         "bytes": sum(part.nbytes for part in floor.arrays) + sum(part.nbytes for part in goals),
     }

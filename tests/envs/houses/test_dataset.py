@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from envs.houses.dataset import UNSEEN_SEEDS, make_data, plan_splits
+from envs.houses.dataset import make_data
 from envs.houses.floor import Floor
 from envs.houses.formats import rotation
 from envs.houses.generate import generate
@@ -20,6 +20,7 @@ from envs.houses.geodesic import Geodesic
 from envs.houses.motion import walk
 from envs.houses.render import Renderer
 from envs.houses.sights import sights
+from envs.houses.splits import UNSEEN_SEEDS, plan_splits
 from envs.houses.textures import texture_atlas
 from envs.houses.viewpoints import room_of
 from envs.r2r.env import R2R

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.houses.dataset import make_data, plan_splits
+from envs.houses.dataset import make_data
 from envs.houses.env import HouseEnv
+from envs.houses.splits import plan_splits
 from eval.rules import RULES
 from navagent.errors import ConfigError, DataError
 from navagent.rollout import rollout

@@ -11,8 +11,8 @@ import shapely  # type: ignore[import-untyped, unused-ignore]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.houses.floor import SKIN, pack
-from envs.houses.motion import FORWARD, LEFT, RIGHT, STOP, advance, turned, walk
+from envs.houses.floor import SKIN
+from envs.houses.motion import FORWARD, LEFT, RIGHT, STOP, turned, walk
 from tests.envs.houses.floors import FLOORS, GEODESICS, SEEDS, floors_and_positions, generated, headings, unhurried
 
 Case = tuple[str, list[tuple[float, float]]]
@@ -107,26 +107,6 @@ def test_a_grazing_touch_is_no_collision() -> None:
     start = (2.0, 1.4 - 2 * SKIN)
     assert not walk(FLOORS["l_shape"], start, math.radians(89.4), [FORWARD]).collided[0]
     assert walk(FLOORS["l_shape"], start, math.radians(88), [FORWARD]).collided[0]
-
-
-def test_batches_over_floors_move_as_single_agents() -> None:
-    order = sorted(FLOORS)
-    rng = np.random.default_rng(5)
-    agents, length = 24, 120
-    where = rng.integers(0, len(order), agents)
-    positions = np.array([FLOORS[order[f]].sample(rng, 1)[0] for f in where])
-    directions = rng.uniform(0, 2 * math.pi, agents)
-    codes = rng.choice([FORWARD, FORWARD, LEFT, RIGHT], (length, agents))
-    alone = [
-        walk(FLOORS[order[f]], positions[i], float(directions[i]), codes[:, i]) for i, f in enumerate(where.tolist())
-    ]
-    packed, collided = pack([FLOORS[name] for name in order]), np.empty(agents, np.bool_)
-    for i in range(length):
-        advance(packed, where, positions, directions, codes[i], collided, 0.25, 15.0)
-        for agent, single in enumerate(alone):
-            assert positions[agent].tobytes() == single.positions[i + 1].tobytes()
-            assert directions[agent].tobytes() == single.headings[i + 1].tobytes()
-            assert collided[agent] == single.collided[i]
 
 
 @pytest.mark.parametrize(
