@@ -1,4 +1,6 @@
-"""Environments: each obeys `navagent.contracts.Env`."""
+"""Environments: each obeys `navagent.contracts.Env`. Importing this package registers the Gymnasium ids, too."""
+
+from gymnasium.envs.registration import register
 
 from navagent.lazy import exports
 
@@ -9,3 +11,11 @@ _MODULES = {
 }
 __all__ = ["HouseEnv", "HouseNavGraph", "R2R"]
 __getattr__ = exports(__name__, _MODULES)
+
+for _name, _task in (("HousePointNav", "pointnav"), ("HouseObjectNav", "objectnav"), ("HouseR2R", "r2r")):
+    register(
+        id=f"navagent/{_name}-v0",
+        entry_point="envs.houses.gym:HouseGymEnv",
+        vector_entry_point="envs.houses.vector:HouseVectorEnv",
+        kwargs={"task": _task},
+    )

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from envs.houses.floor import FloorArrays
-from envs.houses.geodesic import Geodesic, Goals, empty_goals, query, set_goal
+from envs.houses.geodesic import Geodesic, Goals, query, stack_goals
 from envs.houses.jit import kernel
 from envs.houses.motion import FORWARD, LEFT, RIGHT, STEP, STOP, TURN, Walk, act, check_stride, slide, turned
 from navagent.errors import NavAgentError
@@ -244,10 +244,7 @@ class Follower:
         targets = floor.require(waypoints)
         if not len(targets):
             raise ValueError(f"{floor.name}: there is no waypoint to walk to.")
-        corners = len(floor.arrays.corners)
-        goals = empty_goals(len(targets), corners)
-        for row, target in enumerate(targets):
-            set_goal(goals, row, 0, self.geodesic.goal(target))
+        goals = stack_goals([self.geodesic.goal(target) for target in targets])
         radii = np.full(len(targets), self.waypoint_radius)
         radii[-1] = self.goal_radius
         positions, headings = np.empty((limit + 1, 2)), np.empty(limit + 1)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -318,11 +319,19 @@ def empty_goals(agents: int, corners: int, points: int = 1) -> Goals:
     )
 
 
-def set_goal(goals: Goals, agent: int, floor: int, goal: Goals) -> None:
-    """Copy `goal`, a single row from `Geodesic.goal`, into row `agent` for an agent on the floor with index `floor`."""
-    points, corners = goal.points.shape[1], goal.distance.shape[1]
-    goals.floor[agent], goals.used[agent] = floor, points
-    goals.points[agent, :points] = goal.points[0]
-    goals.distance[agent, :corners] = goal.distance[0]
-    goals.bend[agent, :corners] = goal.bend[0]
-    goals.following[agent, :corners] = goal.following[0]
+def stack_goals(goals: Sequence[Goals], floors: Sequence[int] | None = None) -> Goals:
+    """Return tables of goals as one, in their order; table i's goals are on the floor with index `floors[i]` (0)."""
+    count = sum(len(table.floor) for table in goals)
+    corners = max((table.distance.shape[1] for table in goals), default=0)
+    stacked = empty_goals(count, corners, max((table.points.shape[1] for table in goals), default=1))
+    first = 0
+    for i, table in enumerate(goals):
+        rows = slice(first, first + len(table.floor))
+        first = rows.stop
+        stacked.floor[rows] = floors[i] if floors is not None else 0
+        stacked.used[rows] = table.used
+        stacked.points[rows, : table.points.shape[1]] = table.points
+        stacked.distance[rows, : table.distance.shape[1]] = table.distance
+        stacked.bend[rows, : table.distance.shape[1]] = table.bend
+        stacked.following[rows, : table.distance.shape[1]] = table.following
+    return stacked

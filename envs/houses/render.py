@@ -40,7 +40,7 @@ class Renderer:
     One renderer may be used from several threads at a time; the kernels hold no lock.
 
     Args:
-        houses: The houses; views name them by index.
+        houses: The houses, or what `prepare` made of them; views name them by index.
         atlas: (textures, 64, 64) uint8 grey that multiplies a material's colour, 128 leaves it; texture 0 is plain.
         doors: Skip rooms that cannot be seen through doors. The pictures are the same without, only slower.
 
@@ -48,12 +48,14 @@ class Renderer:
         ValueError: If there is no house, or the atlas has another shape, or a house names a texture that is not in it.
     """
 
-    def __init__(self, houses: Sequence[House], atlas: NDArray[np.uint8], doors: bool = True) -> None:
+    def __init__(self, houses: Sequence[House | Surfaces], atlas: NDArray[np.uint8], doors: bool = True) -> None:
         if not houses:
             raise ValueError("a renderer needs at least one house")
         if atlas.ndim != 3 or atlas.shape[1:] != (TEXTURE_SIZE, TEXTURE_SIZE) or atlas.dtype != np.uint8:
             raise ValueError(f"the atlas must be uint8 of shape (n, 64, 64), not {atlas.dtype} of shape {atlas.shape}")
-        self._scene: Surfaces = concatenate([prepare(house, len(atlas)) for house in houses])
+        self._scene: Surfaces = concatenate(
+            [house if isinstance(house, Surfaces) else prepare(house, len(atlas)) for house in houses]
+        )
         self._atlas = shrunken(atlas)
         self._houses = len(houses)
         self._doors = doors

@@ -78,7 +78,7 @@ def _links(points: NDArray[np.float64], floor: Floor) -> NDArray[np.bool_]:
     links = np.zeros((count, count), np.bool_)
     for i in range(count):
         for j in range(i + 1, count):
-            near = 0.05 < math.hypot(*(points[i] - points[j])) <= REACH
+            near = 0 < math.hypot(*(points[i] - points[j])) <= REACH
             links[i, j] = links[j, i] = near and sees(floor.arrays, 0, *points[i], *points[j])
     return links
 

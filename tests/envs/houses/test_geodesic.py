@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from envs.houses.floor import Floor, pack
-from envs.houses.geodesic import Geodesic, distances, empty_goals, set_goal
+from envs.houses.geodesic import Geodesic, distances, stack_goals
 from tests.envs.houses.floors import (
     FLOORS,
     GEODESICS,
@@ -168,9 +168,8 @@ def test_batches_over_floors_answer_as_single_queries() -> None:
     where = rng.integers(0, len(order), agents)
     positions = np.array([FLOORS[order[f]].sample(rng, 1)[0] for f in where])
     targets = [FLOORS[order[f]].sample(rng, 1 + i % 3) for i, f in enumerate(where)]
-    goals = empty_goals(agents, max(len(FLOORS[name].arrays.corners) for name in order), points=3)
-    for agent, (floor, target) in enumerate(zip(where, targets, strict=True)):
-        set_goal(goals, agent, int(floor), GEODESICS[order[floor]].goal(target))
+    tables = [GEODESICS[order[floor]].goal(target) for floor, target in zip(where, targets, strict=True)]
+    goals = stack_goals(tables, where.tolist())
     answer = np.empty(agents)
     distances(pack([FLOORS[name] for name in order]), goals, np.arange(agents), positions, answer)
     for agent, floor in enumerate(where):
