@@ -9,6 +9,7 @@ from typing import Any
 from envs.houses import formats
 from envs.houses.formats import PathRecord, viewpoint_name, write_json
 from envs.houses.generate import generate
+from envs.houses.goal_files import write_goal_files
 from envs.houses.splits import SplitPlan
 from envs.houses.survey import Survey
 from envs.houses.texts import viewpoint_texts
@@ -19,10 +20,10 @@ OnHouse = Callable[[str, int, int], None]
 
 
 def make_data(folder: Path, plans: Sequence[SplitPlan], on_house: OnHouse | None = None) -> dict[str, int]:
-    """Write a data folder that R2R's and R2R-CE's loaders and NavGPT's describer read.
+    """Write a data folder that R2R's and R2R-CE's loaders and NavGPT's describer read, and habitat-lab's goal tasks.
 
     Args:
-        folder: Where; `r2r/`, `r2r_ce/` and `navgpt/` are made in it.
+        folder: Where; `r2r/`, `r2r_ce/`, `navgpt/`, `pointnav/` and `objectnav/` are made in it.
         plans: The splits.
         on_house: Called after each house with split, number done and number of houses.
 
@@ -40,6 +41,7 @@ def make_data(folder: Path, plans: Sequence[SplitPlan], on_house: OnHouse | None
                 surveyed = Survey.of(generate(seed), atlas)
                 records += surveyed.paths(plan, len(records) + 1)
                 _write_house(folder, surveyed)
+                write_goal_files(folder, plan, surveyed.house, surveyed.floor, atlas)
                 if on_house is not None:
                     on_house(plan.name, done, len(plan.seeds))
             _write_split(folder, plan.name, records)

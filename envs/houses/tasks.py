@@ -208,16 +208,18 @@ TASKS: dict[str, Task] = {task.name: task for task in (PointNav(), ObjectNav(), 
 
 def view_points(house: House, floor: Floor, category: str) -> NDArray[np.float64]:
     """Return (K, 2) places, metres, from which an agent is at an object of a category; (0, 2) if there is none."""
-    spots: list[NDArray[np.float64]] = [np.empty((0, 2))]
-    for thing in house.objects:
-        if thing.category == category:
-            x, y, _ = thing.center
-            reach = math.hypot(*thing.size[:2]) / 2 + VIEW_DISTANCE
-            along = np.arange(-math.ceil(reach / VIEW_GRID), math.ceil(reach / VIEW_GRID) + 1) * VIEW_GRID
-            grid = np.stack(np.meshgrid(x + along, y + along), axis=-1).reshape(-1, 2)
-            near = (_gap(thing, grid) <= VIEW_DISTANCE) & within(house.rooms[thing.room].outline, grid)
-            spots.append(grid[near & floor.contains(grid)])
-    return np.concatenate(spots)
+    things = [thing for thing in house.objects if thing.category == category]
+    return np.concatenate([np.empty((0, 2)), *(view_points_of(house, floor, thing) for thing in things)])
+
+
+def view_points_of(house: House, floor: Floor, thing: Object) -> NDArray[np.float64]:
+    """Return (K, 2) places, metres, from which an agent is at an object; (0, 2) if nobody can stand by it."""
+    x, y, _ = thing.center
+    reach = math.hypot(*thing.size[:2]) / 2 + VIEW_DISTANCE
+    along = np.arange(-math.ceil(reach / VIEW_GRID), math.ceil(reach / VIEW_GRID) + 1) * VIEW_GRID
+    grid = np.stack(np.meshgrid(x + along, y + along), axis=-1).reshape(-1, 2)
+    near = (_gap(thing, grid) <= VIEW_DISTANCE) & _within(house.rooms[thing.room].outline, grid)
+    return np.asarray(grid[near & floor.contains(grid)])
 
 
 def _gap(thing: Object, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -230,7 +232,7 @@ def _gap(thing: Object, points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.hypot(*np.maximum(out, 0)))
 
 
-def within(outline: Sequence[Point], points: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _within(outline: Sequence[Point], points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return (N,) whether points lie inside a polygon."""
     ring = np.array(outline)
     (ax, ay), (bx, by) = ring.T[:, :, None], np.roll(ring, -1, axis=0).T[:, :, None]
