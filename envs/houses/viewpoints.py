@@ -24,6 +24,9 @@ DOOR_STEP = 0.75
 CROWDED = 0.8
 """Metres: viewpoints nearer than this are one too many."""
 
+APART = 0.05
+"""Metres: viewpoints nearer than this are one place, and no move."""
+
 _TRIES = 600
 
 
@@ -78,15 +81,15 @@ def _links(points: NDArray[np.float64], floor: Floor) -> NDArray[np.bool_]:
     links = np.zeros((count, count), np.bool_)
     for i in range(count):
         for j in range(i + 1, count):
-            near = 0 < math.hypot(*(points[i] - points[j])) <= REACH
+            near = APART < math.hypot(*(points[i] - points[j])) <= REACH
             links[i, j] = links[j, i] = near and sees(floor.arrays, 0, *points[i], *points[j])
     return links
 
 
 def _connect(points: list[Point], floor: Floor) -> list[Point]:
-    """Add viewpoints along shortest paths until the graph is in one piece."""
+    """Add viewpoints along shortest paths until the graph is in one piece; of two in one place, drop one."""
     geodesic = Geodesic(floor)
-    while True:
+    for _ in range(_TRIES):
         places = np.array(points)
         pieces, piece = connected_components(_links(places, floor), directed=False)
         if pieces == 1:
@@ -94,8 +97,12 @@ def _connect(points: list[Point], floor: Floor) -> list[Point]:
         inside, outside = np.flatnonzero(piece == 0), np.flatnonzero(piece != 0)
         lengths = np.array([geodesic.distances(places[inside], places[other]) for other in outside])
         row, column = np.unravel_index(int(np.argmin(lengths)), lengths.shape)
+        if lengths[row, column] <= APART:
+            points = [point for i, point in enumerate(points) if i != outside[row]]
+            continue
         way = geodesic.path(places[inside[column]], places[outside[row]])
         points = [*points, *_along(way)]
+    raise AssertionError(f"{floor.name}: the nav-graph stays in pieces")
 
 
 def _thin(points: list[Point], floor: Floor) -> list[Point]:
