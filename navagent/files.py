@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from io import FileIO
+from pathlib import Path
+from uuid import uuid4
 
 
 def append_whole(stream: FileIO, line: bytes) -> None:
@@ -22,4 +24,20 @@ def append_whole(stream: FileIO, line: bytes) -> None:
             line = line[stream.write(line) or 0 :]
     except OSError:
         os.truncate(stream.fileno(), before)
+        raise
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file, with its folder: whoever opens it finds all of the old or all of the new, whoever else writes it.
+
+    Raises:
+        OSError: It cannot be written; what was there stays.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{uuid4().hex}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
         raise

@@ -6,7 +6,9 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from navagent import __version__
 from navagent.errors import NavAgentError
@@ -17,7 +19,7 @@ COMMANDS = {
     "report": ("navagent.cli.report", "write a run's report.html anew"),
     "table": ("navagent.cli.table", "print runs side by side, a row each"),
     "compare": ("navagent.cli.compare", "compare two runs episode by episode"),
-    "houses": ("navagent.cli.houses", "make a data set of procedural houses, or draw one"),
+    "houses": ("navagent.cli.houses", "make a data set of procedural houses, draw one, or export them"),
     "doctor": ("navagent.cli.doctor", "say what is installed, which data was found, and how to get the rest"),
 }
 
@@ -37,8 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Each command's module is imported only when it is asked for, so that --help stays quick.
     chosen = parser.parse_args(asked[:1])
     try:
-        run = importlib.import_module(COMMANDS[chosen.command][0]).run
-        return int(run(asked[1:]))
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line(chosen.command, warnings.showwarning)
+            run = importlib.import_module(COMMANDS[chosen.command][0]).run
+            return int(run(asked[1:]))
     except NavAgentError as error:
         print(f"navagent {chosen.command}: {error}", file=sys.stderr)
         return 2
@@ -52,3 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = error.filename or "the output"
         print(f"navagent {chosen.command}: {place}: {error.strerror}.", file=sys.stderr)
         return 2
+
+
+def _one_line(command: str, otherwise: Callable[..., None]) -> Callable[..., None]:
+    """Return how a warning is shown: what a user can mend as one line, others as Python shows them."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if category is UserWarning:
+            print(f"navagent {command}: {message}", file=sys.stderr)
+        else:
+            otherwise(message, category, *place, **more)
+
+    return show

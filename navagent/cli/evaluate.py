@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from eval.runner import Outcome, evaluate
 from eval.sampling import choose_episodes
 from eval.summary import summarise
 from eval.tables import plain_console, print_run
+from navagent.cache_folder import cache_folder
 from navagent.cli.identity import class_name, default_name, identity_of
 from navagent.cli.options import make_parser, parse
 from navagent.cli.plugins import describe, import_named, open_current_folder
@@ -113,15 +113,15 @@ class _Meter:
 
     def __init__(self, options: Namespace, calls: Path) -> None:
         self._cache: ReplyCache | None = None
-        self._cache_option = options.cache
+        self._cache_folder = cache_folder(options.cache)
         self.ledger = Ledger(load_prices(options.prices), options.budget_usd, calls)
         self.models: list[ChatModel] = []
 
     def make(self, cls: type[ChatModel], *args: Any, **kwargs: Any) -> ChatModel:
         """Construct a chat model and wrap it."""
         inner = cls(*args, **kwargs)
-        if inner.is_language_model and self._cache is None and self._cache_option != "off":
-            self._cache = ReplyCache(_cache_folder(self._cache_option) / "replies.sqlite")
+        if inner.is_language_model and self._cache is None and self._cache_folder is not None:
+            self._cache = ReplyCache(self._cache_folder / "replies.sqlite")
         self.models.append(inner)
         return Metered(inner, self.ledger, self._cache)
 
@@ -131,11 +131,6 @@ class _Meter:
             for model in self.models:
                 if model.is_language_model:
                     self.ledger.price_for_budget(model.name)
-
-
-def _cache_folder(option: str | None) -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(option or f"{home}/navagent").expanduser()
 
 
 def _facts(env: Env, policy: Policy, meter: _Meter, config: Mapping[str, Any]) -> dict[str, Any]:
