@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from envs.houses import formats
+from envs.houses.cache import load_house
 from envs.houses.formats import PathRecord, viewpoint_name, write_json
-from envs.houses.generate import generate
 from envs.houses.goal_files import write_goal_files
 from envs.houses.splits import SplitPlan
 from envs.houses.survey import Survey
@@ -38,7 +38,7 @@ def make_data(folder: Path, plans: Sequence[SplitPlan], on_house: OnHouse | None
         for plan in plans:
             records: list[PathRecord] = []
             for done, seed in enumerate(plan.seeds, start=1):
-                surveyed = Survey.of(generate(seed), atlas)
+                surveyed = Survey.of(load_house(seed), atlas)
                 records += surveyed.paths(plan, len(records) + 1)
                 _write_house(folder, surveyed)
                 write_goal_files(folder, plan, surveyed.house, surveyed.floor, atlas)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.continuous import load_r2r_ce
+from envs.houses.cache import load_house
 from envs.houses.floor import Floor
 from envs.houses.follower import Follower
-from envs.houses.generate import generate
 from envs.houses.geodesic import Geodesic
 from envs.houses.house import SENSOR_HEIGHT
 from envs.houses.motion import FORWARD, LEFT, RIGHT, STOP, walk
@@ -44,7 +44,7 @@ class _Place(Shared):
     """A house ready to walk in; its parts hold no state of an episode."""
 
     def __init__(self, seed: int, atlas: NDArray[np.uint8]) -> None:
-        house = generate(seed)
+        house = load_house(seed)
         self.floor = Floor.of(house)
         self.geodesic = Geodesic(self.floor)
         self.follower = Follower(self.geodesic)

@@ -17,8 +17,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from envs.houses.house import SENSOR_HEIGHT, Point
 from envs.houses.language import Instruction
+from navagent.files import write_whole
+
+SCENES = "houses"
+"""Name of the scene data set, and of its folder."""
 
 GOAL_RADIUS = 3.0
 """Metres (R2R-CE's `goals[].radius`)."""
@@ -58,9 +65,25 @@ def viewpoint_name(house_id: str, index: int) -> str:
     return sha256(f"{house_id}/{index}".encode()).hexdigest()[:32]
 
 
+def y_up(points: ArrayLike) -> NDArray[Any]:
+    """Return (..., 3) points or directions of ours, z up, in Habitat's and glTF's y-up frame; floats keep their type.
+
+    (x, y, z) becomes (x, z, -y), a turn about x: what was counterclockwise stays so. Every position that leaves for
+    Habitat, of episodes and of meshes, passes here.
+    """
+    given = np.asarray(points)
+    return np.stack((given[..., 0], given[..., 2], 0.0 - given[..., 1]), axis=-1).astype(given.dtype)
+
+
 def to_habitat(point: Point, height: float = 0.0) -> list[float]:
-    """Return a point in Habitat's y-up frame."""
-    return [point[0], height, -point[1]]
+    """Return a point on the floor, or `height` metres above it, in Habitat's y-up frame."""
+    there: list[float] = y_up((*point, height)).tolist()
+    return there
+
+
+def scene_file(house_id: str) -> str:
+    """Return where a house's GLB lies in a folder of scenes, as R2R-CE's `scene_id` names it."""
+    return f"{SCENES}/{house_id}/{house_id}.glb"
 
 
 def rotation(heading: float) -> list[float]:
@@ -124,7 +147,7 @@ def _ce_episode(record: PathRecord, text: str, episode_id: int, words: Sequence[
     return {
         "episode_id": episode_id,
         "trajectory_id": record.path_id,
-        "scene_id": f"houses/{record.house_id}/{record.house_id}.glb",
+        "scene_id": scene_file(record.house_id),
         "start_position": to_habitat(record.points[0]),
         "start_rotation": rotation(record.heading),
         "info": {"geodesic_distance": record.geodesic},
@@ -166,8 +189,5 @@ def vocabulary(texts: Iterable[str]) -> list[str]:
 # ---------------------------------------------------------------------------------------------- writing
 def write_json(file: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write JSON, compressed if the name ends in .gz; the same content gives the same bytes."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     data = json.dumps(content).encode()
-    temporary = file.with_name(file.name + ".part")
-    temporary.write_bytes(gzip.compress(data, mtime=0) if file.suffix == ".gz" else data)
-    temporary.replace(file)
+    write_whole(file, gzip.compress(data, mtime=0) if file.suffix == ".gz" else data)

@@ -30,13 +30,18 @@ def generate(seed: int) -> House:
     Raises:
         ConfigError: The seed is none.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
-        raise ConfigError(f"{seed!r} is no house seed: give a whole number from 0 to {MAX_SEED}.")
+    check_seed(seed)
     for attempt in range(_ATTEMPTS):
         house = _attempt(seed, attempt)
         if house is not None:
             return house
     raise AssertionError(f"house seed {seed}: no plan in {_ATTEMPTS} attempts")
+
+
+def check_seed(seed: int) -> None:
+    """Raise ConfigError unless `seed` is one."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"{seed!r} is no house seed: give a whole number from 0 to {MAX_SEED}.")
 
 
 def _attempt(seed: int, attempt: int) -> House | None:
