@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.houses.floor import Floor
-from envs.houses.formats import rotation, to_habitat, write_json
+from envs.houses.formats import rotation, scene_file, to_habitat, write_json
 from envs.houses.house import House
 from envs.houses.splits import SplitPlan
 from envs.houses.tasks import CATEGORIES, TASKS, EpisodeSet, view_points_of
@@ -48,10 +48,6 @@ def write_goal_files(folder: Path, plan: SplitPlan, house: House, floor: Floor, 
         write_json(root / f"{plan.name}.json.gz", {**head, "episodes": []})
 
 
-def _scene(house: House) -> str:
-    return f"houses/{house.house_id}/{house.house_id}.glb"
-
-
 def _episodes(house: House, task: str, episodes: EpisodeSet) -> list[dict[str, Any]]:
     found = []
     for i, (start, heading, row) in enumerate(
@@ -59,7 +55,7 @@ def _episodes(house: House, task: str, episodes: EpisodeSet) -> list[dict[str, A
     ):
         entry = {
             "episode_id": str(i),
-            "scene_id": _scene(house),
+            "scene_id": scene_file(house.house_id),
             "start_position": to_habitat(start),
             "start_rotation": rotation(heading),
             "info": {"geodesic_distance": float(episodes.shortest[i])},

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.houses.cache import load_house
 from envs.houses.floor import Floor, pack
-from envs.houses.generate import generate
 from envs.houses.geodesic import stack_goals
 from envs.houses.house import House
 from envs.houses.lockstep import Agents, Stage
@@ -124,7 +124,7 @@ class Pool:
     def _make(self, place: int) -> Resident:
         """Make the house at a place of the order, which is gone through again and again."""
         visit, index = divmod(place, len(self._order))
-        house = generate(int(self._order[index]))
+        house = load_house(int(self._order[index]))
         floor = Floor.of(house)
         episodes = self._task.episodes(house, floor, self._atlas, self._plan, visit)
         return Resident(house, floor, prepare(house, len(self._atlas)), episodes)

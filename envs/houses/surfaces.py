@@ -214,12 +214,17 @@ def _looks(house: House, material: Ints, plane: Floats, texels: Floats) -> dict[
     color = np.array([m.color for m in house.materials], np.float64).reshape(-1, 3)
     texture = np.array([m.texture for m in house.materials], np.int32)
     density = TEXTURE_SIZE / np.array([m.scale for m in house.materials], np.float64)
-    light = 0.76 + 0.24 * (plane[:, :3] @ (np.array(_LAMP) / np.linalg.norm(_LAMP)))
     return {
-        "paint": (color[material] * light[:, None]).astype(np.float32),
+        "paint": (color[material] * light(plane[:, :3])[:, None]).astype(np.float32),
         "texture": texture[material],
         "texels": texels * density[material][:, None],
     }
+
+
+def light(normals: Floats) -> Floats:
+    """Return how much of its colour a surface shows, by its (N, 3) unit normals."""
+    shown: Floats = 0.76 + 0.24 * (normals @ (np.array(_LAMP) / np.linalg.norm(_LAMP)))
+    return shown
 
 
 def concatenate(houses: Sequence[Surfaces]) -> Surfaces:
