@@ -16,10 +16,10 @@ from envs.houses.follower import Follower
 from envs.houses.geodesic import Geodesic
 from envs.houses.house import SENSOR_HEIGHT
 from envs.houses.motion import FORWARD, LEFT, RIGHT, STOP, walk
-from envs.houses.render import Renderer
+from envs.houses.render import LARGEST, Renderer
 from envs.houses.textures import texture_atlas
 from navagent.contracts import Env, Shared
-from navagent.errors import ConfigError
+from navagent.errors import ConfigError, DataError
 from navagent.types import (
     Action,
     Distances,
@@ -77,6 +77,10 @@ class HouseEnv(Env):
         data_dir: The folder that `navagent houses make` wrote; by default $NAVAGENT_DATA, else ./data.
         max_steps: Actions after which an episode is over.
         size: Height and width of the pictures, pixels.
+
+    Raises:
+        ConfigError: An option is out of its range, or there is no such split.
+        DataError: A file of the split is absent or damaged.
     """
 
     gives: ClassVar[frozenset[str]] = frozenset({"pose", "rgb", "depth", "oracle_action"})
@@ -85,16 +89,23 @@ class HouseEnv(Env):
     def __init__(
         self, split: str = "val_unseen", data_dir: str | None = None, max_steps: int = 500, size: int = 224
     ) -> None:
-        if max_steps < 1 or size < 1:
-            raise ConfigError(f"max_steps and size must be at least 1, not {max_steps} and {size}.")
+        if max_steps < 1:
+            raise ConfigError(f"max_steps must be at least 1, not {max_steps}.")
+        if not 1 <= size <= LARGEST:
+            raise ConfigError(f"size must be from 1 to {LARGEST} pixels, not {size}.")
         self.episodes, self.fingerprints = load_r2r_ce(split, data_dir)
         self._places = _Places()
         self._max_steps, self._size = max_steps, size
 
     def reset(self, episode: Episode) -> Observation:
-        """Put the agent where the episode begins."""
-        self._episode = episode
+        """Put the agent where the episode begins.
+
+        Raises:
+            DataError: The episode begins or ends off the floor.
+        """
         self._place = self._places[episode.scene]
+        _check_on_floor(episode, self._place.floor)
+        self._episode = episode
         self._poses = [episode.start]
         self._stopped = False
         return self._observe(collided=False)
@@ -177,3 +188,16 @@ class HouseEnv(Env):
             collided=collided,
             done=self._done,
         )
+
+
+def _check_on_floor(episode: Episode, floor: Floor) -> None:
+    ends = {"begins": episode.start.position} | ({"ends": episode.goal.position} if episode.goal else {})
+    for what, position in ends.items():
+        try:
+            floor.require([position])
+        except ValueError as error:
+            reason = str(error).rstrip(".")
+            raise DataError(
+                f"Episode {episode.episode_id} {what} where nobody can stand ({reason}): its data is of other houses, "
+                "so make it anew with `navagent houses make`."
+            ) from error

@@ -24,7 +24,9 @@ PANORAMA_VIEWS = 36
 PANORAMA_WIDTH, PANORAMA_HEIGHT, PANORAMA_VFOV = 640, 480, math.radians(60)
 """R2R's pictures (Matterport3D Simulator): pixels, and the vertical angle of view."""
 
-_LARGEST = 8192
+LARGEST = 8192
+"""Pixels along a picture's side."""
+
 _SHAPES: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
     "rgb": ((3,), np.uint8),
     "depth": ((), np.float32),
@@ -260,8 +262,8 @@ def _column(values: ArrayLike, count: int, name: str) -> Floats:
 
 def _check_camera(width: int, height: int, hfov: float) -> None:
     """Refuse sizes and angles that make no picture."""
-    if not (1 <= width <= _LARGEST and 1 <= height <= _LARGEST and int(width) == width and int(height) == height):
-        raise ValueError(f"width and height must be whole numbers from 1 to {_LARGEST}, not {width} x {height}")
+    if not (1 <= width <= LARGEST and 1 <= height <= LARGEST and int(width) == width and int(height) == height):
+        raise ValueError(f"width and height must be whole numbers from 1 to {LARGEST}, not {width} x {height}")
     if not 0 < hfov < math.pi:
         raise ValueError(f"hfov must be above 0 and below pi radians, not {hfov}")
 

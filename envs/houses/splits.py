@@ -54,8 +54,10 @@ def plan_splits(train: int, val_seen: int, val_unseen: int, paths: int = PATHS) 
     """Return the splits that have houses.
 
     Raises:
-        ConfigError: A count is out of its range.
+        ConfigError: A count is out of its range, or val_seen has more houses than train.
     """
+    if val_seen > train:
+        raise ConfigError(f"val_seen's houses are train's: it cannot have {val_seen} of {train}.")
     counts = {"train": train, "val_seen": val_seen, "val_unseen": val_unseen}
     plans = [plan_split(name, count, paths) for name, count in counts.items()]
     return [plan for plan in plans if len(plan.seeds)]

@@ -14,6 +14,7 @@ from envs.houses.export import DATASET_FILE, export_houses
 from envs.houses.formats import SCENES
 from envs.houses.show import save, sheet
 from envs.houses.splits import HOUSES, PATHS, plan_split, plan_splits
+from navagent.errors import ConfigError
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -23,7 +24,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _make(options: argparse.Namespace) -> int:
-    plans = plan_splits(options.train, options.val_seen, options.val_unseen, options.paths)
+    val_seen = min(HOUSES["val_seen"], options.train) if options.val_seen is None else options.val_seen
+    plans = plan_splits(options.train, val_seen, options.val_unseen, options.paths)
     with Progress(transient=True) as progress:
         tasks = {plan.name: progress.add_task(plan.name, total=len(plan.seeds)) for plan in plans}
         counts = make_data(options.folder, plans, lambda split, done, _: progress.update(tasks[split], completed=done))
@@ -42,12 +44,14 @@ def _show(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     seeds = options.seeds or plan_split(options.split, options.count).seeds
+    if not seeds:
+        raise ConfigError("There is nothing to export: give a --count of at least 1, or --seeds.")
     with Progress(transient=True) as progress:
         task = progress.add_task("houses", total=len(seeds))
         files = export_houses(
             options.folder, seeds, options.overwrite, lambda done: progress.update(task, completed=done)
         )
-    print(f"{len(files):,} houses: {options.folder / DATASET_FILE}")
+    print(f"{len(files):,} {'house' if len(files) == 1 else 'houses'}: {options.folder / DATASET_FILE}")
     return 0
 
 
@@ -65,8 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument(
         "--val_seen",
         type=int,
-        default=HOUSES["val_seen"],
-        help="houses of train that val_seen uses (default: %(default)s)",
+        help=f"houses of train that val_seen uses (default: {HOUSES['val_seen']}, or all of a small train)",
     )
     make.add_argument(
         "--val_unseen", type=int, default=HOUSES["val_unseen"], help="houses in val_unseen (default: %(default)s)"

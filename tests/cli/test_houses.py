@@ -3,8 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
+from envs.houses.cache import load_house
+from navagent.cli import main
 from tests.command_line import run_navagent
 
 
@@ -38,16 +41,60 @@ def test_a_house_is_drawn(tmp_path: Path) -> None:
     assert len(colors) > 1000
 
 
-def test_bad_counts_seeds_and_files_are_one_sentence(tmp_path: Path) -> None:
+def test_bad_counts_seeds_and_files_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     for arguments, said in (
         (("make", "x", "--train", "-1"), "train cannot have -1 houses"),
         (("make", "x", "--paths", "0"), "cannot have 0 paths"),
+        (("make", "x", "--train", "1", "--val_seen", "2"), "val_seen's houses are train's"),
         (("make", "file/x", "--train", "1", "--val_seen", "0", "--val_unseen", "0"), "cannot be written"),
         (("show", "-1"), "-1 is no house seed"),
         (("show", "1", "--out", "file/x.png"), "cannot be written"),
+        (("export", "x", "--split", "val_unsen"), "Did you mean 'val_unseen'?"),
+        (("export", "x", "--count", "-1"), "val_unseen cannot have -1 houses"),
+        (("export", "x", "--count", "0"), "nothing to export"),
+        (("export", "x", "--seeds", "-1"), "-1 is no house seed"),
+        (("export", "file", "--count", "1"), "cannot be written"),
     ):
-        done = run_navagent("houses", *arguments, data=tmp_path, cwd=tmp_path)
-        assert done.returncode == 2, arguments
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
+        assert main(("houses", *arguments)) == 2, arguments
+        error = capsys.readouterr().err
+        assert said in error
+        assert len(error.splitlines()) == 1
+
+
+def test_houses_are_exported_and_not_overwritten_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments, code, said in (
+        (("--count", "2"), 0, "2 houses: scenes/houses/houses.scene_dataset_config.json"),
+        (("--seeds", "3"), 0, "1 house: scenes/houses/houses.scene_dataset_config.json"),
+        (("--seeds", "3"), 2, "houses: scenes/houses/house_000003 exists: choose another folder, or --overwrite"),
+        (("--seeds", "3", "--overwrite"), 0, "1 house: "),
+    ):
+        assert main(("houses", "export", "scenes", *arguments)) == code
+        assert said in "".join(capsys.readouterr())
+    houses = {file.parent.name for file in tmp_path.glob("scenes/houses/*/*.stage_config.json")}
+    assert houses == {"house_000003", "house_900000", "house_900001"}
+
+
+def test_a_cache_that_is_damaged_or_cannot_be_used_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAVAGENT_CACHE", str(tmp_path / "cache"))
+    load_house(3)
+    (kept,) = tmp_path.glob("cache/houses/*/*")
+    kept.write_bytes(kept.read_bytes()[:-5])
+    (tmp_path / "file").touch()
+    for folder, said in (
+        ("cache", f"navagent houses: The cached house cache/houses/{kept.parent.name}/house_000003.house is damaged "),
+        ("file", f"navagent houses: The cache folder file/houses/{kept.parent.name} cannot be used (Not a directory)"),
+    ):
+        arguments = ("houses", "show", "3", "--out", "house.png")
+        done = run_navagent(*arguments, data=tmp_path, cwd=tmp_path, NAVAGENT_CACHE=folder)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.startswith(said)
+        assert len(done.stderr.splitlines()) == 1

@@ -18,11 +18,7 @@ from envs.houses.formats import rotation
 from envs.houses.generate import generate
 from envs.houses.geodesic import Geodesic
 from envs.houses.motion import walk
-from envs.houses.render import Renderer
-from envs.houses.sights import sights
-from envs.houses.splits import UNSEEN_SEEDS, plan_splits
-from envs.houses.textures import texture_atlas
-from envs.houses.viewpoints import room_of
+from envs.houses.splits import UNSEEN_SEEDS, plan_split, plan_splits
 from envs.r2r.env import R2R
 from eval.rules import RULES
 from navagent.errors import ConfigError, RunError
@@ -114,28 +110,6 @@ def test_instructions_are_three_that_differ_with_parts_that_cover_the_path(folde
     assert 20 <= np.mean(lengths) <= 35
 
 
-def test_every_landmark_is_visible_from_the_path_and_the_last_one_names_one_thing(folder: Path) -> None:
-    atlas = texture_atlas()
-    for entry in _entries(folder, "val_unseen"):
-        house = generate(int(entry["scan"].split("_")[1]))
-        graph = R2R("val_unseen", str(folder))._data.graphs[entry["scan"]]
-        points = [graph.positions[viewpoint][:2] for viewpoint in entry["path"]]
-        seen = [{s.index for s in found} for found in sights(Renderer([house], atlas), 0, points)]
-        for parts in entry["sub_instructions"]:
-            for part in parts:
-                if part["action"] in ("GoPast", "GoTo"):
-                    visible = set().union(*seen[part["start"] : part["end"] + 1])
-                    names = [_name_matches(house.objects[i], part["landmark"]) for i in visible]
-                    assert any(names), part
-            goal_room = room_of(house, points[-1])
-            same = [o for o in house.objects if o.room == goal_room and _name_matches(o, parts[-1]["landmark"])]
-            assert len(same) == 1, parts[-1]
-
-
-def _name_matches(thing: Any, landmark: str) -> bool:
-    return landmark in (thing.category, f"{thing.color} {thing.category}")
-
-
 # ------------------------------------------------------------------------------------------------ R2R-CE
 def _continuous(folder: Path, split: str) -> tuple[dict[str, Any], dict[str, Any]]:
     root = folder / "r2r_ce" / "R2R_VLNCE_v1-3" / split
@@ -197,10 +171,17 @@ def _from_habitat(position: list[float]) -> tuple[float, float]:
 
 
 # ------------------------------------------------------------------------------------------------ bad input
-@pytest.mark.parametrize(("train", "paths"), [(-1, 15), (10**9, 15), (3, 0), (3, 1000)])
-def test_absurd_counts_are_refused(train: int, paths: int) -> None:
+@pytest.mark.parametrize(
+    ("train", "val_seen", "paths"), [(-1, 0, 15), (10**9, 0, 15), (3, 4, 15), (3, 0, 0), (3, 0, 1000)]
+)
+def test_absurd_counts_are_refused(train: int, val_seen: int, paths: int) -> None:
     with pytest.raises(ConfigError, match="cannot have"):
-        plan_splits(train, 0, 0, paths)
+        plan_splits(train, val_seen, 0, paths)
+
+
+def test_a_split_that_is_none_is_named_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"no split 'val_unsen': there are train, .* Did you mean 'val_unseen'\?"):
+        plan_split("val_unsen", 3)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +88,11 @@ def test_a_turn_changes_the_picture_and_24_of_them_give_it_back(env: HouseEnv) -
 
 
 def test_bad_options_are_one_sentence(folder: Path) -> None:
-    with pytest.raises(ConfigError, match="at least 1"):
-        HouseEnv("val_unseen", str(folder), size=0)
+    for size in (0, -3, 8193):
+        with pytest.raises(ConfigError, match=rf"^size must be from 1 to 8192 pixels, not {size}\.$"):
+            HouseEnv("val_unseen", str(folder), size=size)
+    with pytest.raises(ConfigError, match=r"^max_steps must be at least 1, not 0\.$"):
+        HouseEnv("val_unseen", str(folder), max_steps=0)
     with pytest.raises(ConfigError, match=r"no split 'val_unsen'.*Did you mean 'val_unseen'"):
         HouseEnv("val_unsen", str(folder))
 
@@ -99,3 +104,32 @@ def test_half_a_download_is_named(folder: Path, tmp_path: Path) -> None:
     (place / "val_unseen.json.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"val_unseen\.json\.gz .*maybe cut short"):
         HouseEnv("val_unseen", str(tmp_path))
+
+
+def test_a_start_or_goal_off_the_floor_is_named(env: HouseEnv) -> None:
+    episode = env.episodes[0]
+    assert episode.goal is not None
+    nowhere = (100.0, 100.0, 0.0)
+    begins = replace(episode, start=replace(episode.start, position=nowhere))
+    ends = replace(episode, goal=replace(episode.goal, position=nowhere))
+    for moved, said in ((begins, "begins"), (ends, "ends")):
+        with pytest.raises(
+            DataError, match=rf"^Episode \S+ {said} where nobody can stand \(.*off the floor.*make it anew"
+        ):
+            env.reset(moved)
+
+
+def test_another_house_costs_less_than_5_mb(env: HouseEnv) -> None:
+    first_of = {episode.scene: episode for episode in reversed(env.episodes)}
+    one, *others = first_of.values()
+    env.reset(one)
+    tracemalloc.start()
+    try:
+        for episode in others:
+            before, _ = tracemalloc.get_traced_memory()
+            env.reset(episode)
+            env.oracle_action()
+            assert tracemalloc.get_traced_memory()[0] - before < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert others
