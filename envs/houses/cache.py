@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from envs.houses.generate import check_seed, generate
-from envs.houses.house import Door, House, Material, Mesh, Object, Room
+from envs.houses.house import Door, House, Material, Mesh, Object, Room, house_name
 from navagent.cache_folder import CACHE_VARIABLE, OFF, cache_folder
 from navagent.errors import ConfigError
 from navagent.files import write_whole
@@ -63,7 +63,7 @@ def _file(seed: int) -> Path | None:
     except ConfigError as error:
         _warn_once(str(error))
         return None
-    return None if folder is None else folder / "houses" / generator_version() / f"house_{seed:06d}.house"
+    return None if folder is None else folder / "houses" / generator_version() / f"{house_name(seed)}.house"
 
 
 @cache

@@ -27,11 +27,12 @@ from PIL import Image
 
 from envs.houses.cache import load_house
 from envs.houses.formats import SCENES, scene_file, write_json, y_up
+from envs.houses.generate import check_seed
 from envs.houses.glb import Look, Node, Part, glb
-from envs.houses.house import AGENT_HEIGHT, AGENT_RADIUS, House, Material
+from envs.houses.house import AGENT_HEIGHT, AGENT_RADIUS, House, Material, house_name
 from envs.houses.surfaces import light
 from envs.houses.textures import NEUTRAL, TEXTURES, texture_atlas
-from navagent.errors import RunError
+from navagent.errors import RunError, listing
 from navagent.files import write_whole
 
 NAVMESH_SETTINGS: dict[str, float | bool] = {
@@ -88,18 +89,18 @@ def export_houses(
         The GLB of each house.
 
     Raises:
-        ConfigError: A seed is none.
-        RunError: A house is there already, or the folder cannot be written.
+        ConfigError: A seed is none; nothing is written.
+        RunError: A house is there already, and nothing is written; or the folder cannot be written.
     """
-    written = []
+    for seed in seeds:
+        check_seed(seed)
+    files = [folder / scene_file(house_name(seed)) for seed in seeds]
+    there = [str(file.parent) for file in files if file.parent.exists()]
+    if there and not overwrite:
+        raise RunError(f"Houses are there already ({listing(there)}): choose another folder, or give --overwrite.")
     try:
-        for done, seed in enumerate(seeds, start=1):
-            house = load_house(seed)
-            file = folder / scene_file(house.house_id)
-            if file.parent.exists() and not overwrite:
-                raise RunError(f"{file.parent} exists: choose another folder, or --overwrite to write it anew.")
-            _write_house(house, file)
-            written.append(file)
+        for done, (seed, file) in enumerate(zip(seeds, files, strict=True), start=1):
+            _write_house(load_house(seed), file)
             if on_house is not None:
                 on_house(done)
         write_json(folder / DATASET_FILE, _SCENE_DATASET)
@@ -107,7 +108,7 @@ def export_houses(
         raise RunError(
             f"{error.filename or folder} cannot be written ({error.strerror}): choose another folder."
         ) from error
-    return written
+    return files
 
 
 def semantic_id(instance: int) -> int:

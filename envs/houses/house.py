@@ -143,4 +143,9 @@ class House:
     @property
     def house_id(self) -> str:
         """The house's name, as a scene id."""
-        return f"house_{self.seed:06d}"
+        return house_name(self.seed)
+
+
+def house_name(seed: int) -> str:
+    """Return the name of a seed's house."""
+    return f"house_{seed:06d}"

@@ -72,7 +72,7 @@ def test_houses_are_exported_and_not_overwritten_unasked(
     for arguments, code, said in (
         (("--count", "2"), 0, "2 houses: scenes/houses/houses.scene_dataset_config.json"),
         (("--seeds", "3"), 0, "1 house: scenes/houses/houses.scene_dataset_config.json"),
-        (("--seeds", "3"), 2, "houses: scenes/houses/house_000003 exists: choose another folder, or --overwrite"),
+        (("--seeds", "3"), 2, "houses: Houses are there already (scenes/houses/house_000003): choose another"),
         (("--seeds", "3", "--overwrite"), 0, "1 house: "),
     ):
         assert main(("houses", "export", "scenes", *arguments)) == code

@@ -171,9 +171,10 @@ def test_what_is_there_is_kept_unless_asked(tmp_path: Path) -> None:
     export_houses(tmp_path, [1])
     file = tmp_path / "houses" / "house_000001" / "house_000001.glb"
     file.write_bytes(b"mine")
-    with pytest.raises(RunError, match=r"house_000001 exists: .*--overwrite"):
-        export_houses(tmp_path, [1])
+    with pytest.raises(RunError, match=r"there already \(.*house_000001\): .*--overwrite"):
+        export_houses(tmp_path, [2, 1])
     assert file.read_bytes() == b"mine"
+    assert not (tmp_path / "houses" / "house_000002").exists()
     export_houses(tmp_path, [1], overwrite=True)
     assert file.read_bytes()[:4] == b"glTF"
 
@@ -186,5 +187,5 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_what_is_no_seed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no house seed"):
-        export_houses(tmp_path, [-1])
+        export_houses(tmp_path, [1, -1])
     assert not list(tmp_path.iterdir())
