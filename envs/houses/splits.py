@@ -40,7 +40,9 @@ def plan_split(name: str, houses: int | None = None, paths: int = PATHS) -> Spli
         ConfigError: There is no such split, or a count is out of its range.
     """
     if name not in HOUSES:
-        raise ConfigError(f"There is no split '{name}' of houses: choose {', '.join(HOUSES)}.{nearest(name, HOUSES)}")
+        raise ConfigError(
+            f"There is no split '{name}' of houses: there are {', '.join(HOUSES)}.{nearest(name, HOUSES)}"
+        )
     count = HOUSES[name] if houses is None else houses
     if not 0 <= count <= UNSEEN_SEEDS // 10:
         raise ConfigError(f"{name} cannot have {count} houses: give a number from 0 to {UNSEEN_SEEDS // 10:,}.")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import shapely
 
-from envs.houses.dataset import SPLITS, SplitPlan, make_data, plan_splits
+from envs.houses.dataset import make_data
 from envs.houses.floor import Floor
 from envs.houses.follower import MOST_STEPS, Follower
 from envs.houses.generate import generate
@@ -21,6 +21,7 @@ from envs.houses.geodesic import Geodesic
 from envs.houses.house import House, Object, Point
 from envs.houses.render import Renderer
 from envs.houses.sights import sights
+from envs.houses.splits import HOUSES, SplitPlan, plan_splits
 from envs.houses.textures import texture_atlas
 from envs.houses.viewpoints import room_of
 
@@ -76,7 +77,7 @@ def test_every_house_has_its_paths_and_unseen_houses_are_unseen(data: Data) -> N
 
 def test_every_episode_is_solved_by_the_oracle(data: Data) -> None:
     followers: dict[str, Follower] = {}
-    for split in SPLITS:
+    for split in HOUSES:
         for episode in _continuous(data.folder, split):
             house_id = episode["scene_id"].split("/")[1]
             if house_id not in followers:
@@ -98,7 +99,7 @@ def _plan(position: list[float]) -> Point:
 
 
 def test_every_landmark_is_visible_from_the_path_and_the_last_one_names_one_thing(data: Data) -> None:
-    for split in SPLITS:
+    for split in HOUSES:
         entries = _entries(data.folder, split)
         for scan in {entry["scan"] for entry in entries}:
             house = generate(_seed(scan))
@@ -127,7 +128,7 @@ def _is_called(thing: Object, landmark: str) -> bool:
 
 
 def test_instructions_are_as_long_as_r2rs(data: Data) -> None:
-    texts = [text for split in SPLITS for entry in _entries(data.folder, split) for text in entry["instructions"]]
+    texts = [text for split in HOUSES for entry in _entries(data.folder, split) for text in entry["instructions"]]
     assert len(set(texts)) == len(texts)
     lengths = [len(text.split()) for text in texts]
     assert 22 <= np.mean(lengths) <= 32

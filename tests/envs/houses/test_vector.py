@@ -251,7 +251,7 @@ def test_copies_stay_and_buffers_are_written_again() -> None:
     ("options", "said"),
     [
         ({"task": "pointnva"}, "There is no task 'pointnva': choose pointnav, objectnav, r2r. Did you mean 'pointnav'"),
-        ({"split": "val"}, "There is no split 'val' of houses: choose train, val_seen, val_unseen"),
+        ({"split": "val"}, "There is no split 'val' of houses: there are train, val_seen, val_unseen"),
         ({"size": 0}, r"size must be one or two numbers of pixels from 1 to 8192, not \(0, 0\)"),
         ({"sensors": ("rgb", "lidar")}, "sensors must be some of rgb, depth, semantic, not"),
         ({"houses": -1}, "train cannot have -1 houses"),
