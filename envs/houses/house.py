@@ -36,8 +36,7 @@ class Mesh:
         uvs: (T, 3, 2) float32, texture coordinates of the corners in metres of surface (textures repeat).
         materials: (T,) int16, index into `House.materials`.
         instances: (T,) int32, index into `House.objects`: every wall, floor, ceiling, door frame and piece of
-        furniture is
-            an object, so this is the semantic instance id.
+            furniture is an object, so this is the semantic instance id.
         rooms: (T,) int16, index of the room whose inside shows the triangle (for furniture: where it stands).
     """
 

@@ -6,8 +6,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba  # type: ignore[import-untyped, unused-ignore]
+import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+Index = np.uint64
+"""Type of places in arrays in loops that must be fast: with a signed one numba tests for negative places, which count
+from the end, and a loop with that test never becomes vector instructions."""
 
 
 def kernel(function: Function) -> Function:
@@ -17,3 +22,12 @@ def kernel(function: Function) -> Function:
     becoming vector instructions. No `fastmath`: the same pose gives the same bytes, whatever the loop became.
     """
     return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def part(function: Function) -> Function:
+    """Compile a part of a kernel, as `kernel` does, into the kernel itself.
+
+    Numba counts the references that a function holds to its arrays, and removes the counting only where it sees the
+    whole function. The counters are shared: threads that draw the same houses would wait for each other at them.
+    """
+    return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))

@@ -15,9 +15,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.houses.jit import kernel
+from envs.houses.jit import Index, part
 from envs.houses.sight import plan_slope, rooms_in_sight
-from envs.houses.surfaces import MOST_CORNERS, Floats, Ints, Surfaces
+from envs.houses.surfaces import Floats, Ints, Surfaces
+from envs.houses.workspace import Workspace
 
 NEAR = 0.05
 """Metres along the optical axis; nothing nearer is drawn."""
@@ -33,13 +34,12 @@ _EDGE_ON = 1e-6
 Keys = NDArray[np.int64]
 
 
-@kernel
-def aim(
-    position: Floats, heading: float, elevation: float, width: int, height: int, hfov: float, camera: Floats
-) -> None:
+@part
+def aim(poses: Floats, view: int, width: int, height: int, hfov: float, camera: Floats) -> None:
     """Write a camera: place (0:3), right (3:6), up (6:9), forward (9:12), focal length, optical centre (12:15)."""
+    heading, elevation = poses[view, 3], poses[view, 4]
     sine, cosine, rise, level = math.sin(heading), math.cos(heading), math.sin(elevation), math.cos(elevation)
-    camera[0:3] = position
+    camera[0], camera[1], camera[2] = poses[view, 0], poses[view, 1], poses[view, 2]
     camera[3], camera[4], camera[5] = cosine, -sine, 0.0
     camera[6], camera[7], camera[8] = -sine * rise, -cosine * rise, level
     camera[9], camera[10], camera[11] = sine * level, cosine * level, rise
@@ -47,12 +47,13 @@ def aim(
     camera[13], camera[14] = 0.5 * width, 0.5 * height
 
 
-@kernel
-def _outside(box: Floats, camera: Floats, half_width: float, half_height: float) -> bool:
-    """Whether a box lies wholly outside the picture or nearer than it begins."""
-    x, y, z = box[0] - camera[0], box[1] - camera[1], box[2] - camera[2]
+@part
+def _outside(box: Floats, group: int, camera: Floats, half_width: float, half_height: float) -> bool:
+    """Whether a group's box lies wholly outside the picture or nearer than it begins."""
+    x, y, z = box[group, 0] - camera[0], box[group, 1] - camera[1], box[group, 2] - camera[2]
+    wide, deep, high = box[group, 3], box[group, 4], box[group, 5]
     ahead = x * camera[9] + y * camera[10] + z * camera[11]
-    reach = box[3] * abs(camera[9]) + box[4] * abs(camera[10]) + box[5] * abs(camera[11])
+    reach = wide * abs(camera[9]) + deep * abs(camera[10]) + high * abs(camera[11])
     if ahead + reach < NEAR:
         return True
     for axis, slope in ((3, half_width), (6, half_height)):
@@ -60,33 +61,45 @@ def _outside(box: Floats, camera: Floats, half_width: float, half_height: float)
             a = slope * camera[9] + side * camera[axis]
             b = slope * camera[10] + side * camera[axis + 1]
             c = slope * camera[11] + side * camera[axis + 2]
-            if x * a + y * b + z * c + box[3] * abs(a) + box[4] * abs(b) + box[5] * abs(c) < 0:
+            if x * a + y * b + z * c + wide * abs(a) + deep * abs(b) + high * abs(c) < 0:
                 return True
     return False
 
 
-@kernel
-def _beside(box: Floats, camera: Floats, sine: float, cosine: float, low: float, high: float) -> bool:
-    """Whether a box lies in plan wholly beside the slopes through which its room is seen."""
-    x, y = box[0] - camera[0], box[1] - camera[1]
+@part
+def _beside(box: Floats, group: int, camera: Floats, sine: float, cosine: float, low: float, high: float) -> bool:
+    """Whether a group's box lies in plan wholly beside the slopes through which its room is seen."""
+    x, y = box[group, 0] - camera[0], box[group, 1] - camera[1]
     for slope, side in ((low, 1.0), (high, -1.0)):
         if abs(slope) < 1e6:
             a, b = side * (cosine - slope * sine), side * (-sine - slope * cosine)
-            if x * a + y * b + box[3] * abs(a) + box[4] * abs(b) < 0:
+            if x * a + y * b + box[group, 3] * abs(a) + box[group, 4] * abs(b) < 0:
                 return True
     return False
 
 
-@kernel
-def _project(vertices: Floats, first: int, last: int, camera: Floats, seen: Floats) -> bool:
-    """Write (4, n): picture x, y in pixels, 1 / depth, depth of a group's vertices; return whether one is too near."""
+@part
+def _close(box: Floats, group: int, camera: Floats) -> bool:
+    """Whether a group's box reaches nearer than the picture begins, so that polygons may have to be cut."""
+    ahead = (
+        (box[group, 0] - camera[0]) * camera[9]
+        + (box[group, 1] - camera[1]) * camera[10]
+        + (box[group, 2] - camera[2]) * camera[11]
+    )
+    reach = box[group, 3] * abs(camera[9]) + box[group, 4] * abs(camera[10]) + box[group, 5] * abs(camera[11])
+    return bool(ahead - reach < NEAR + _EDGE_ON)
+
+
+@part
+def _project(vertices: Floats, first: int, last: int, camera: Floats, seen: Floats) -> None:
+    """Write (4, n): picture x, y in pixels, 1 / depth, depth of a group's vertices."""
     focal, middle, horizon = camera[12], camera[13], camera[14]
-    nearest = np.inf
-    for k in range(last - first):
+    start = Index(first)
+    for k in range(Index(last - first)):
         x, y, z = (
-            vertices[0, first + k] - camera[0],
-            vertices[1, first + k] - camera[1],
-            vertices[2, first + k] - camera[2],
+            vertices[0, start + k] - camera[0],
+            vertices[1, start + k] - camera[1],
+            vertices[2, start + k] - camera[2],
         )
         depth = x * camera[9] + y * camera[10] + z * camera[11]
         inverse = 1.0 / depth
@@ -94,11 +107,9 @@ def _project(vertices: Floats, first: int, last: int, camera: Floats, seen: Floa
         seen[1, k] = horizon - focal * (x * camera[6] + y * camera[7] + z * camera[8]) * inverse
         seen[2, k] = inverse
         seen[3, k] = depth
-        nearest = min(nearest, depth)
-    return nearest < NEAR
 
 
-@kernel
+@part
 def _cut(seen: Floats, a: int, b: int, middle: float, horizon: float, shape: Floats, n: int) -> None:
     """Write the corner where the edge from a, in front of the near plane, to b, behind it, meets the plane."""
     share = (seen[3, a] - NEAR) / (seen[3, a] - seen[3, b])
@@ -108,7 +119,7 @@ def _cut(seen: Floats, a: int, b: int, middle: float, horizon: float, shape: Flo
     shape[2, n] = 1.0 / NEAR
 
 
-@kernel
+@part
 def _clip(corners: Ints, first: int, last: int, seen: Floats, camera: Floats, shape: Floats) -> int:
     """Write a polygon's corners in front of the near plane; return how many."""
     n, previous = 0, corners[last - 1]
@@ -128,7 +139,7 @@ def _clip(corners: Ints, first: int, last: int, seen: Floats, camera: Floats, sh
     return n
 
 
-@kernel
+@part
 def _gather(corners: Ints, first: int, last: int, seen: Floats, shape: Floats) -> int:
     """Write a polygon's corners, all of them in front of the near plane; return how many."""
     for k in range(last - first):
@@ -137,30 +148,44 @@ def _gather(corners: Ints, first: int, last: int, seen: Floats, shape: Floats) -
     return last - first
 
 
-@kernel
+@part
+def _range(shape: Floats, axis: int, n: int) -> tuple[float, float]:
+    """Least and greatest of the corners' x (axis 0), y (1) or 1 / depth (2)."""
+    low = high = shape[axis, 0]
+    for k in range(1, n):
+        low, high = min(low, shape[axis, k]), max(high, shape[axis, k])
+    return low, high
+
+
+@part
 def _row(value: float, most: int) -> int:
     """First row (or column) whose centre is not before a coordinate, within the picture."""
     return int(math.ceil(min(max(value - 0.5, 0.0), float(most))))
 
 
-@kernel
+@part
 def _spans(shape: Floats, n: int, width: int, height: int, left: Ints, right: Ints) -> None:
     """Write first and last + 1 pixel of every row of a convex polygon whose front is seen."""
     ax, ay = shape[0, n - 1], shape[1, n - 1]
     for k in range(n):
         bx, by = shape[0, k], shape[1, k]
         if by > ay:  # a front's edges run down its left and up its right
-            top, x, slope, start, ends = ay, ax, (bx - ax) / (by - ay), _row(ay, height), _row(by, height)
-            for row in range(start, ends):
-                left[row] = int(math.ceil(min(max(x + (row + 0.5 - top) * slope - 0.5, 0.0), float(width))))
+            _edge(ax, ay, bx, by, width, height, left)
         elif by < ay:
-            top, x, slope, start, ends = by, bx, (ax - bx) / (ay - by), _row(by, height), _row(ay, height)
-            for row in range(start, ends):
-                right[row] = int(math.ceil(min(max(x + (row + 0.5 - top) * slope - 0.5, 0.0), float(width))))
+            _edge(bx, by, ax, ay, width, height, right)
         ax, ay = bx, by
 
 
-@kernel
+@part
+def _edge(x: float, top: float, end_x: float, end_y: float, width: int, height: int, columns: Ints) -> None:
+    """Write the first pixel right of an edge for every row that the edge crosses; it runs down from (x, top)."""
+    slope, start, end = (end_x - x) / (end_y - top), _row(top, height), _row(end_y, height)
+    for k in range(Index(max(end - start, 0))):
+        row = np.float64(np.int32(start) + np.int32(k))
+        columns[Index(start) + k] = np.int32(np.ceil(min(max(x + (row + 0.5 - top) * slope - 0.5, 0.0), float(width))))
+
+
+@part
 def _fill(
     keys: Keys,
     width: int,
@@ -168,53 +193,50 @@ def _fill(
     bottom: int,
     left: Ints,
     right: Ints,
-    w: Floats,
+    slopes: tuple[float, float, float],
     low: float,
     high: float,
     slot: int,
 ) -> None:
-    """Let a polygon's spans compete for their pixels; `w`: 1 / depth at the picture's corner, its steps in x and y."""
+    """Let a polygon's spans compete for their pixels; `slopes`: from `_slopes`, `low` and `high`: of 1 / depth."""
+    corner, across, down = slopes
     most = 20.0 * ONE
-    step = np.int64(min(max(w[1] * ONE, -most), most)) << SLOT_BITS
+    step = np.int64(min(max(across * ONE, -most), most)) << SLOT_BITS
     for row in range(top, bottom):
         start, end = left[row], right[row]
         if start < end:
-            first = min(max(w[0] + w[1] * (start + 0.5) + w[2] * (row + 0.5), low), high)
+            first = min(max(corner + across * (start + 0.5) + down * (row + 0.5), low), high)
             key = (np.int64(first * ONE) << SLOT_BITS) | slot
-            at = row * width + start
-            for k in range(end - start):
-                keys[at + k] = max(keys[at + k], key + k * step)
+            at = Index(row * width + start)
+            for k in range(Index(end - start)):
+                keys[at + k] = max(keys[at + k], key + np.int64(k) * step)
 
 
-@kernel
-def _slopes(plane: Floats, height: float, camera: Floats, w: Floats) -> None:
-    """Write 1 / depth of a plane as a linear function of picture x and y; `height`: camera above the plane, metres."""
-    scale = -1.0 / height
-    right = plane[0] * camera[3] + plane[1] * camera[4] + plane[2] * camera[5]
-    up = plane[0] * camera[6] + plane[1] * camera[7] + plane[2] * camera[8]
-    forward = plane[0] * camera[9] + plane[1] * camera[10] + plane[2] * camera[11]
-    w[1] = scale * right / camera[12]
-    w[2] = -scale * up / camera[12]
-    w[0] = scale * forward - w[1] * camera[13] - w[2] * camera[14]
+@part
+def _slopes(plane: Floats, polygon: int, height: float, camera: Floats) -> tuple[float, float, float]:
+    """1 / depth of a plane at the picture's corner and its steps in x and y; `height`: camera above it, metres."""
+    scale, x, y, z = -1.0 / height, plane[polygon, 0], plane[polygon, 1], plane[polygon, 2]
+    across = scale * (x * camera[3] + y * camera[4] + z * camera[5]) / camera[12]
+    down = -scale * (x * camera[6] + y * camera[7] + z * camera[8]) / camera[12]
+    forward = scale * (x * camera[9] + y * camera[10] + z * camera[11])
+    return forward - across * camera[13] - down * camera[14], across, down
 
 
-@kernel
+@part
 def _draw_group(
     scene: Surfaces,
     group: int,
+    close: bool,
     camera: Floats,
     width: int,
     height: int,
-    keys: Keys,
-    slots: Ints,
     used: int,
-    scratch: Floats,
+    space: Workspace,
 ) -> int:
     """Draw the polygons of one group; returns how many slots are used then."""
     plane, corners, polygon_corners = scene.plane, scene.corners, scene.polygon_corners
-    seen, shape, w = scratch[4:], scratch[0:3, : 2 * MOST_CORNERS], scratch[3, :3]
-    left, right = np.empty(height, np.int32), np.empty(height, np.int32)
-    close = _project(scene.vertices, scene.group_vertices[group], scene.group_vertices[group + 1], camera, seen)
+    seen, shape, left, right = space.seen, space.shape, space.left, space.right
+    _project(scene.vertices, scene.group_vertices[group], scene.group_vertices[group + 1], camera, seen)
     for polygon in range(scene.group_polygons[group], scene.group_polygons[group + 1]):
         above = (
             plane[polygon, 0] * camera[0]
@@ -228,30 +250,24 @@ def _draw_group(
         n = _clip(corners, first, last, seen, camera, shape) if close else _gather(corners, first, last, seen, shape)
         if n < 3:
             continue
-        bottom, top = _row(shape[1, :n].max(), height), _row(shape[1, :n].min(), height)
-        if top >= bottom or _row(shape[0, :n].min(), width) >= _row(shape[0, :n].max(), width):
+        low, high = _range(shape, 1, n)
+        top, bottom = _row(low, height), _row(high, height)
+        if top >= bottom:
             continue
+        low, high = _range(shape, 0, n)
+        if _row(low, width) >= _row(high, width):
+            continue
+        low, high = _range(shape, 2, n)
         _spans(shape, n, width, height, left, right)
-        _slopes(plane[polygon], above, camera, w)
         used += 1
-        slots[used] = polygon
-        _fill(keys, width, top, bottom, left, right, w, shape[2, :n].min(), shape[2, :n].max(), used)
+        space.slots[used] = polygon
+        _fill(space.keys, width, top, bottom, left, right, _slopes(plane, polygon, above, camera), low, high, used)
     return used
 
 
-@kernel
-def draw(
-    scene: Surfaces,
-    house: int,
-    camera: Floats,
-    width: int,
-    height: int,
-    doors: bool,
-    keys: Keys,
-    slots: Ints,
-    scratch: Floats,
-) -> int:
-    """Draw one picture into a visibility buffer.
+@part
+def draw(scene: Surfaces, house: int, camera: Floats, width: int, height: int, doors: bool, space: Workspace) -> int:
+    """Draw one picture into the visibility buffer.
 
     Args:
         scene: The houses.
@@ -260,9 +276,7 @@ def draw(
         width: Pixels.
         height: Pixels.
         doors: Whether to skip rooms that no chain of doors shows.
-        keys: (height x width,) zeros, written.
-        slots: (SLOT_MASK + 1,), written: polygon per slot; slot 0 is nothing.
-        scratch: (8, at least most vertices of a group and 2 x MOST_CORNERS) space for vertices.
+        space: Its `keys` and `slots` are written.
 
     Returns:
         The last slot used.
@@ -271,14 +285,15 @@ def draw(
     sine, cosine = -camera[4], camera[3]
     elevation = math.asin(min(max(camera[11], -1.0), 1.0))
     slope = plan_slope(elevation, half_width, half_height) if doors else np.inf
-    rooms = scene.house_rooms[house + 1] - scene.house_rooms[house]
-    order, view = np.empty(rooms, np.int32), np.empty((rooms, 2))
+    rooms, windows, box, room_groups = space.rooms, space.windows, scene.group_box, scene.room_groups
     used = 0
-    for k in range(rooms_in_sight(scene, house, camera[0], camera[1], sine, cosine, slope, order, view)):
-        room, low, high = order[k], view[k, 0], view[k, 1]
-        for group in range(scene.room_groups[room], scene.room_groups[room + 1]):
-            box = scene.group_box[group]
-            if _outside(box, camera, half_width, half_height) or _beside(box, camera, sine, cosine, low, high):
+    space.keys[: width * height] = 0
+    for k in range(rooms_in_sight(scene, house, camera[0], camera[1], sine, cosine, slope, space)):
+        low, high = windows[k, 0], windows[k, 1]
+        for group in range(room_groups[rooms[k]], room_groups[rooms[k] + 1]):
+            if _outside(box, group, camera, half_width, half_height):
                 continue
-            used = _draw_group(scene, group, camera, width, height, keys, slots, used, scratch)
+            if _beside(box, group, camera, sine, cosine, low, high):
+                continue
+            used = _draw_group(scene, group, _close(box, group, camera), camera, width, height, used, space)
     return used

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from envs.houses.house import House
+from envs.houses.raster import SLOT_MASK
 from envs.houses.shade import render_views, shrunken
-from envs.houses.surfaces import MOST_CORNERS, TEXTURE_SIZE, Floats, Surfaces, concatenate, prepare
+from envs.houses.surfaces import TEXTURE_SIZE, Floats, Surfaces, concatenate, prepare
+from envs.houses.workspace import BLOCK, Workspace, most_polygons, workspace
 from navagent.errors import nearest
 
 SENSORS = ("rgb", "depth", "semantic")
@@ -47,7 +49,8 @@ class Renderer:
         doors: Skip rooms that cannot be seen through doors. The pictures are the same without, only slower.
 
     Raises:
-        ValueError: If there is no house, or the atlas has another shape, or a house names a texture that is not in it.
+        ValueError: If there is no house, or the atlas has another shape, or a house names a texture that is not in it
+            or has more polygons than a picture can tell apart.
     """
 
     def __init__(self, houses: Sequence[House | Surfaces], atlas: NDArray[np.uint8], doors: bool = True) -> None:
@@ -58,10 +61,14 @@ class Renderer:
         self._scene: Surfaces = concatenate(
             [house if isinstance(house, Surfaces) else prepare(house, len(atlas)) for house in houses]
         )
+        if most_polygons(self._scene) > SLOT_MASK:
+            raise ValueError(
+                f"a house has {most_polygons(self._scene):,} polygons; the renderer can tell {SLOT_MASK:,} apart, "
+                "so leave some furniture out"
+            )
         self._atlas = shrunken(atlas)
         self._houses = len(houses)
         self._doors = doors
-        self._most_vertices = max(int(np.diff(self._scene.group_vertices).max()), 2 * MOST_CORNERS)
         self._space = threading.local()
         self._pool: ThreadPoolExecutor | None = None
         self._pool_lock = threading.Lock()
@@ -100,8 +107,8 @@ class Renderer:
 
         Returns:
             By sensor: rgb (N, height, width, 3) uint8, black where nothing is; depth (N, height, width) float32,
-            metres along
-            the optical axis, 0 where nothing is; semantic (N, height, width) int32, instance ids, -1 where nothing is.
+            metres along the optical axis, 0 where nothing is; semantic (N, height, width) int32, instance ids, -1
+            where nothing is.
 
         Raises:
             ValueError: If an argument is out of its range or has another shape.
@@ -151,8 +158,7 @@ class Renderer:
 
         Returns:
             As `render`, of shapes (M, 36, height, width, ...); view 12 x row + step looks 30 x step degrees to the
-            right of the
-            heading, and 30 degrees down in row 0, level in row 1, 30 degrees up in row 2.
+            right of the heading, and 30 degrees down in row 0, level in row 1, 30 degrees up in row 2.
 
         Raises:
             ValueError: If an argument is out of its range or has another shape.
@@ -204,11 +210,10 @@ class Renderer:
         threads: int,
     ) -> None:
         """Render all views, in equal runs per thread."""
-        count, pixels = len(poses), width * height
-        rgb, depth, semantic = (_rows(pictures, name, count, pixels) for name in SENSORS)
+        count = len(poses)
+        rgb, depth, semantic = (_line(pictures, name) for name in SENSORS)
 
         def run(first: int, last: int) -> None:
-            keys, scratch = self._buffers(pixels)
             render_views(
                 self._scene,
                 self._atlas,
@@ -220,8 +225,7 @@ class Renderer:
                 height,
                 hfov,
                 self._doors,
-                keys,
-                scratch,
+                self._workspace(width, height),
                 rgb,
                 depth,
                 semantic,
@@ -242,14 +246,18 @@ class Renderer:
         for other in others:
             other.result()
 
-    def _buffers(self, pixels: int) -> tuple[NDArray[np.int64], Floats]:
-        """This thread's visibility buffer and space for vertices, kept between calls."""
-        keys: NDArray[np.int64] | None = getattr(self._space, "keys", None)
-        if keys is None or len(keys) < pixels:
-            keys = self._space.keys = np.empty(pixels, np.int64)
-            self._space.scratch = np.empty((8, self._most_vertices))
-        scratch: Floats = self._space.scratch
-        return keys[:pixels], scratch
+    def _workspace(self, width: int, height: int) -> Workspace:
+        """This thread's space, kept between calls; it grows to the largest picture."""
+        space: Workspace | None = getattr(self._space, "space", None)
+        pixels, rows = width * height, height
+        if space is not None:
+            if len(space.keys) >= pixels and len(space.left) >= height and len(space.row_slots) >= width + BLOCK:
+                return space
+            pixels, rows = max(pixels, len(space.keys)), max(height, len(space.left))
+            width = max(width, len(space.row_slots) - BLOCK)
+        self._space.space = workspace(self._scene, pixels, width, rows)
+        made: Workspace = self._space.space
+        return made
 
 
 def _column(values: ArrayLike, count: int, name: str) -> Floats:
@@ -296,9 +304,6 @@ def _flat(name: str, array: NDArray[Any], count: int) -> NDArray[Any]:
     return array.reshape(count * PANORAMA_VIEWS, *array.shape[2:])
 
 
-def _rows(pictures: Pictures, name: str, count: int, pixels: int) -> NDArray[Any]:
-    """A sensor's array as the kernels take it, without rows if it is not wanted."""
-    more, kind = _SHAPES[name]
-    if name not in pictures:
-        return np.empty((0, pixels, *more), kind)
-    return pictures[name].reshape(count, pixels, *more)
+def _line(pictures: Pictures, name: str) -> NDArray[Any]:
+    """A sensor's array as the kernels take it, empty if it is not wanted."""
+    return pictures[name].reshape(-1) if name in pictures else np.empty(0, _SHAPES[name][1])

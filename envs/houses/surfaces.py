@@ -27,8 +27,7 @@ TEXTURE_SIZE = 64
 
 WALL_REACH = 0.25
 """Metres: half a wall and its door frame at most, to either side of a door's line. What shows through a door is
-judged by the
-box of this depth, so that a frame is seen from both rooms."""
+judged by the box of this depth, so that a frame is seen from both rooms."""
 
 _LAMP = (0.36, 0.54, 0.76)
 """Where light comes from: no two of a room's four walls, floor and ceiling get the same amount, so corners show."""
@@ -39,14 +38,13 @@ class Surfaces(NamedTuple):
 
     Attributes:
         house_rooms: (houses + 1,) first room. A house's last room is a nowhere: polygons that stick out of their
-        room, which
-            are drawn whatever room the camera is in.
+            room, which are drawn whatever room the camera is in.
         room_outline: (rooms + 1,) first corner in `outline`.
         outline: (corners, 2) metres.
         room_doors: (rooms + 1,) first entry in `doors`.
         doors: (2 x doors,) indices of doors.
         door_rooms: (doors, 2) rooms on both sides.
-        door_box: (doors, 4, 2) corners around the opening and the thickness of its wall, metres.
+        door_box: (4 x doors, 2) corners around the opening and the thickness of its wall, metres.
         house_doors: (houses + 1,) first door.
         room_groups: (rooms + 1,) first group.
         group_box: (groups, 6) centre and half size, metres.
@@ -56,8 +54,8 @@ class Surfaces(NamedTuple):
         polygon_corners: (polygons + 1,) first entry in `corners`.
         corners: (entries,) index of a vertex, counted from its group's first.
         plane: (polygons, 4) unit normal n and offset d, n . p = d.
-        texels: (polygons, 8) texture coordinates, affine in the place: u = (0:3) . p + (3), v = (4:7) . p + (7),
-        texels.
+        texels: (polygons, 8) texture coordinates in texels, affine in the place: u = (0:3) . p + (3),
+            v = (4:7) . p + (7).
         paint: (polygons, 3) colour times light, 0 to 255.
         texture: (polygons,) index of the texture.
         instance: (polygons,) semantic id.
@@ -204,7 +202,7 @@ def _plan(house: House) -> dict[str, Any]:
         "room_doors": np.concatenate([[0], np.cumsum([len(t) for t in touching])]).astype(np.int32),
         "doors": np.array([d for t in touching for d in t], np.int32),
         "door_rooms": np.array([door.rooms for door in house.doors], np.int32).reshape(-1, 2),
-        "door_box": boxes,
+        "door_box": boxes.reshape(-1, 2),
         "house_doors": np.array([0, len(house.doors)], np.int32),
     }
 
