@@ -20,7 +20,11 @@ from navagent.types import (
     Observation,
     Reply,
     Trajectory,
+    View,
 )
+
+ON_DEMAND = frozenset({"oracle_action", "panorama"})
+"""`Observation` fields that cost too much to be made for nobody."""
 
 Self = TypeVar("Self")
 
@@ -38,14 +42,15 @@ class Env(ABC):
 
     Attributes:
         episodes: All episodes of the split, with goals.
-        gives: Names of the optional `Observation` fields that are filled.
+        gives: Names of the optional `Observation` fields that are filled; those `ON_DEMAND` by the method of that name,
+            which `rollout` calls for policies that need it.
         rules: Name of the scoring rules in `eval.rules` that its trajectories obey.
         fingerprints: sha256 of each data source, so that a score says what it was measured on.
     """
 
     episodes: Sequence[Episode]
-    gives: ClassVar[frozenset[str]] = frozenset()
-    rules: ClassVar[str]
+    gives: frozenset[str] = frozenset()
+    rules: str
     fingerprints: Mapping[str, str] = {}
 
     @abstractmethod
@@ -63,6 +68,14 @@ class Env(ABC):
     def oracle_action(self) -> Action:
         """Return the shortest path's next action; environments that can do so list it in `gives`."""
         raise NotImplementedError(f"{type(self).__name__} has no oracle")
+
+    def panorama(self, sensors: Sequence[str] = ("rgb", "depth")) -> tuple[View, ...]:
+        """Return pictures all around the agent, which takes no action; environments that can do so list it in `gives`.
+
+        Args:
+            sensors: Which of "rgb" and "depth" to fill; what is not asked for costs nothing.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no panorama")
 
     def close(self) -> None:
         """Free what the environment holds."""

@@ -51,13 +51,11 @@ def rollout(env: Env, policy: Policy, episode: Episode, on_step: OnStep | None =
         on_step: Called with every observation and the decision taken on it, before the action runs. An exception
             from it ends the rollout.
     """
-    with_oracle = "oracle_action" in policy.needs
     observation = env.reset(episode)
     policy.reset(episode.public())
     decisions = 0
     while not observation.done and (policy.max_steps is None or decisions < policy.max_steps):
-        if with_oracle:
-            observation = replace(observation, oracle_action=env.oracle_action())
+        observation = _with_what_is_asked_for(env, policy, observation)
         chosen = policy.act(observation)
         decision = chosen if isinstance(chosen, Decision) else Decision(chosen)
         if not isinstance(decision.action, ACTIONS):
@@ -67,3 +65,12 @@ def rollout(env: Env, policy: Policy, episode: Episode, on_step: OnStep | None =
             on_step(observation, decision)
         observation = env.step(decision.action)
     return env.trajectory()
+
+
+def _with_what_is_asked_for(env: Env, policy: Policy, observation: Observation) -> Observation:
+    """Fill the fields that are made on demand (`navagent.contracts.ON_DEMAND`) if the policy needs them."""
+    if "oracle_action" in policy.needs:
+        observation = replace(observation, oracle_action=env.oracle_action())
+    if "panorama" in policy.needs and observation.panorama is None:
+        observation = replace(observation, panorama=env.panorama())
+    return observation

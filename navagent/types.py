@@ -86,11 +86,13 @@ class View:
     """One picture of a panorama.
 
     Attributes:
-        index: Heading step + 12 x {0 looking down, 1 level, 2 up}, steps 30 degrees apart (R2R's 36 views).
+        index: Heading step + 12 x {0 looking down, 1 level, 2 up}, steps 30 degrees apart (R2R's 36 views), clockwise
+            from +y on a nav-graph (as in R2R), from where the agent faces in a continuous environment.
         heading: Relative heading of the view's centre, radians.
         elevation: Radians above the horizon.
         rgb: (H, W, 3) uint8, or None.
-        depth: (H, W) float32 in metres, or None.
+        depth: (H, W) float32 in metres along the optical axis, 0 where nothing is, or None.
+        hfov: Horizontal angle of view, radians (pixels are square), or None where unknown.
     """
 
     index: int
@@ -98,6 +100,7 @@ class View:
     elevation: float
     rgb: NDArray[np.uint8] | None = None
     depth: NDArray[np.float32] | None = None
+    hfov: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ class Observation:
         pose: The agent's pose.
         viewpoint: Id of the current viewpoint on a nav-graph.
         rgb: (H, W, 3) uint8.
-        depth: (H, W) float32 in metres.
+        depth: (H, W) float32 in metres along the optical axis, 0 where nothing is.
+        hfov: Horizontal angle of view of rgb and depth, radians (pixels are square).
         panorama: Pictures all around.
         candidates: Places that `MoveTo` reaches.
         collided: Whether the last action hit something.
@@ -143,6 +147,7 @@ class Observation:
     viewpoint: str | None = None
     rgb: NDArray[np.uint8] | None = None
     depth: NDArray[np.float32] | None = None
+    hfov: float | None = None
     panorama: tuple[View, ...] | None = None
     candidates: tuple[Candidate, ...] | None = None
     collided: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +82,8 @@ class HouseEnv(Env):
         DataError: A file of the split is absent or damaged.
     """
 
-    gives: ClassVar[frozenset[str]] = frozenset({"pose", "rgb", "depth", "oracle_action"})
-    rules: ClassVar[str] = "r2r_ce"
+    gives = frozenset({"pose", "rgb", "depth", "oracle_action"})
+    rules = "r2r_ce"
 
     def __init__(
         self, split: str = "val_unseen", data_dir: str | None = None, max_steps: int = 500, size: int = 224
@@ -185,6 +184,7 @@ class HouseEnv(Env):
             pose=pose,
             rgb=views["rgb"][0],
             depth=views["depth"][0],
+            hfov=HFOV,
             collided=collided,
             done=self._done,
         )

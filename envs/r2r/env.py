@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar
 
 from envs.r2r.dataset import R2RData, load_r2r
 from envs.r2r.graph import NavGraph
@@ -37,8 +36,8 @@ class R2R(Env):
         max_steps: Moves after which an episode is over (35 as in EnvDrop's run scripts).
     """
 
-    gives: ClassVar[frozenset[str]] = frozenset({"pose", "viewpoint", "candidates", "oracle_action"})
-    rules: ClassVar[str] = "r2r"
+    gives = frozenset({"pose", "viewpoint", "candidates", "oracle_action"})
+    rules = "r2r"
 
     def __init__(self, split: str = "val_unseen", data_dir: str | None = None, max_steps: int = 35) -> None:
         if max_steps < 1:

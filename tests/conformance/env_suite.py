@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from eval.rules import RULES
-from navagent.contracts import Env
-from navagent.types import Action, Episode, Forward, MoveTo, Observation, Stop, TurnLeft, TurnRight
+from navagent.contracts import ON_DEMAND, Env
+from navagent.types import Action, Episode, Forward, MoveTo, Observation, Stop, TurnLeft, TurnRight, View
 
 OPTIONAL = ("pose", "viewpoint", "rgb", "depth", "panorama", "candidates")
 
@@ -42,8 +43,17 @@ class EnvSuite:
         assert observation.step == 0
         assert not observation.done
         filled = {name for name in OPTIONAL if getattr(observation, name) is not None}
-        assert filled == env.gives - {"oracle_action"}
+        assert filled - ON_DEMAND == env.gives - ON_DEMAND
         check_observation(observation)
+
+    def test_a_panorama_goes_all_around_and_costs_no_action(self, env: Env, episode: Episode) -> None:
+        if "panorama" not in env.gives:
+            pytest.skip("no panorama here")
+        env.reset(episode)
+        views = env.panorama()
+        assert env.trajectory().poses == (episode.start,)
+        assert_all_around(views)
+        assert all(view.rgb is not None and view.depth is not None for view in views)
 
     def test_stop_ends_the_episode(self, env: Env, episode: Episode) -> None:
         env.reset(episode)
@@ -109,6 +119,20 @@ def walk(env: Env, episode: Episode, seed: int, most: int = 12) -> tuple[list[Ob
         observations.append(env.step(actions[-1]))
         check_observation(observations[-1])
     return observations, actions
+
+
+def assert_all_around(views: Sequence[View]) -> None:
+    """Assert that the views of each row together leave no heading out, and that their numbers name their places."""
+    assert len({view.index for view in views}) == len(views) > 0
+    first = views[0]
+    for view in views:
+        assert view.hfov is not None
+        assert -np.pi <= view.heading < np.pi
+        steps = (view.heading - first.heading) / np.radians(30)
+        assert (view.index - first.index) % 12 == pytest.approx(steps % 12, abs=1e-6) or steps % 12 > 12 - 1e-6
+        if view.elevation == 0:
+            others = [(other.heading - view.heading) % (2 * np.pi) for other in views if other.elevation == 0]
+            assert min(gap for gap in others if gap > 1e-6) <= view.hfov + 1e-6
 
 
 def check_observation(observation: Observation) -> None:
