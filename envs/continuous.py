@@ -1,4 +1,4 @@
-"""R2R-CE episode files: `{split}.json.gz` and `{split}_gt.json.gz` -> episodes.
+"""What continuous environments share, and R2R-CE episode files: `{split}.json.gz`, `{split}_gt.json.gz` -> episodes.
 
 The files are in Habitat's y-up frame; `Episode` is z up: (x, y, z) of ours = (x, -z, y) of Habitat's.
 """
@@ -8,13 +8,27 @@ from __future__ import annotations
 import gzip
 import json
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from navagent.contracts import Env
 from navagent.data import data_root, fingerprint
 from navagent.errors import ConfigError, DataError, nearest
 from navagent.types import Episode, Goal, Pose, Position
+
+
+class ContinuousEnv(Env):
+    """An environment of primitive actions that can measure; an oracle over places asks it how far each is."""
+
+    @abstractmethod
+    def distance_to_goal(self, position: Position) -> float:
+        """Return the geodesic distance in metres from the floor's point nearest to `position` to the episode's goal.
+
+        Raises:
+            ValueError: The split has no goals.
+        """
 
 
 def from_habitat(position: Sequence[float]) -> Position:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-import threading
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from envs.continuous import load_r2r_ce
-from envs.houses.cache import load_house
+from envs.continuous import ContinuousEnv, load_r2r_ce
 from envs.houses.floor import Floor
-from envs.houses.follower import Follower
-from envs.houses.geodesic import Geodesic
 from envs.houses.house import SENSOR_HEIGHT
 from envs.houses.motion import FORWARD, LEFT, RIGHT, STOP, walk
-from envs.houses.render import LARGEST, Renderer
-from envs.houses.textures import texture_atlas
-from navagent.contracts import Env, Shared
+from envs.houses.places import Places
+from envs.houses.render import LARGEST
 from navagent.errors import ConfigError, DataError
 from navagent.types import (
     Action,
@@ -26,10 +21,12 @@ from navagent.types import (
     Forward,
     Observation,
     Pose,
+    Position,
     Stop,
     Trajectory,
     TurnLeft,
     TurnRight,
+    View,
 )
 
 HFOV = math.radians(90)
@@ -39,33 +36,7 @@ _CODES: dict[type, int] = {Stop: STOP, Forward: FORWARD, TurnLeft: LEFT, TurnRig
 _ACTIONS: dict[int, Action] = {STOP: Stop(), FORWARD: Forward(), LEFT: TurnLeft(), RIGHT: TurnRight()}
 
 
-class _Place(Shared):
-    """A house ready to walk in; its parts hold no state of an episode."""
-
-    def __init__(self, seed: int, atlas: NDArray[np.uint8]) -> None:
-        house = load_house(seed)
-        self.floor = Floor.of(house)
-        self.geodesic = Geodesic(self.floor)
-        self.follower = Follower(self.geodesic)
-        self.renderer = Renderer([house], atlas)
-
-
-class _Places(Shared):
-    """Houses by their id, made on first use and shared by all workers."""
-
-    def __init__(self) -> None:
-        self._atlas = texture_atlas()
-        self._places: dict[str, _Place] = {}
-        self._lock = threading.Lock()
-
-    def __getitem__(self, house_id: str) -> _Place:
-        with self._lock:
-            if house_id not in self._places:
-                self._places[house_id] = _Place(int(house_id.rpartition("_")[2]), self._atlas)
-            return self._places[house_id]
-
-
-class HouseEnv(Env):
+class HouseEnv(ContinuousEnv):
     """R2R-CE in procedural houses: FORWARD 0.25 m with sliding, turns of 15 degrees, at most 500 actions.
 
     Distances are exact geodesics on the floor, path lengths Euclidean, and nDTW is measured with Euclidean distances
@@ -76,25 +47,33 @@ class HouseEnv(Env):
         data_dir: The folder that `navagent houses make` wrote; by default $NAVAGENT_DATA, else ./data.
         max_steps: Actions after which an episode is over.
         size: Height and width of the pictures, pixels.
+        panorama_height: Height of a panorama's pictures, pixels; their width is 4/3 of it (R2R's are 640 x 480, which
+            takes half a second per panorama).
 
     Raises:
         ConfigError: An option is out of its range, or there is no such split.
         DataError: A file of the split is absent or damaged.
     """
 
-    gives = frozenset({"pose", "rgb", "depth", "oracle_action"})
+    gives = frozenset({"pose", "rgb", "depth", "panorama", "oracle_action"})
     rules = "r2r_ce"
 
     def __init__(
-        self, split: str = "val_unseen", data_dir: str | None = None, max_steps: int = 500, size: int = 224
+        self,
+        split: str = "val_unseen",
+        data_dir: str | None = None,
+        max_steps: int = 500,
+        size: int = 224,
+        panorama_height: int = 120,
     ) -> None:
         if max_steps < 1:
             raise ConfigError(f"max_steps must be at least 1, not {max_steps}.")
-        if not 1 <= size <= LARGEST:
-            raise ConfigError(f"size must be from 1 to {LARGEST} pixels, not {size}.")
+        for name, pixels, most in (("size", size, LARGEST), ("panorama_height", panorama_height, LARGEST * 3 // 4)):
+            if not 1 <= pixels <= most:
+                raise ConfigError(f"{name} must be from 1 to {most} pixels, not {pixels}.")
         self.episodes, self.fingerprints = load_r2r_ce(split, data_dir)
-        self._places = _Places()
-        self._max_steps, self._size = max_steps, size
+        self._places = Places()
+        self._max_steps, self._size, self._panorama_height = max_steps, size, panorama_height
 
     def reset(self, episode: Episode) -> Observation:
         """Put the agent where the episode begins.
@@ -150,6 +129,19 @@ class HouseEnv(Env):
             raise ValueError("the split has no goals, so there is no oracle")
         here = self._poses[-1]
         return _ACTIONS[self._place.follower.next_action(here.position, here.heading, goal.position)]
+
+    def panorama(self, sensors: Sequence[str] = ("rgb", "depth")) -> tuple[View, ...]:
+        """Return 36 views all around, step 0 where the agent faces."""
+        here = self._poses[-1]
+        point = (here.position[0], here.position[1])
+        return self._place.panorama(point, here.heading, here.heading, self._panorama_height, sensors)
+
+    def distance_to_goal(self, position: Position) -> float:
+        """Return the exact geodesic distance from the floor's point nearest to a position."""
+        goal = self._episode.goal
+        if goal is None:
+            raise ValueError("the split has no goals, so there is no distance to one")
+        return self._place.geodesic.distance(self._place.floor.snap([position])[0], goal.position)
 
     @property
     def _done(self) -> bool:
