@@ -8,8 +8,9 @@ _MODULES = {
     "HouseEnv": "envs.houses.env",
     "HouseNavGraph": "envs.houses.nav_graph",
     "R2R": "envs.r2r.env",
+    "Waypoints": "envs.waypoints",
 }
-__all__ = ["HouseEnv", "HouseNavGraph", "R2R"]
+__all__ = ["HouseEnv", "HouseNavGraph", "R2R", "Waypoints"]
 __getattr__ = exports(__name__, _MODULES)
 
 for _name, _task in (("HousePointNav", "pointnav"), ("HouseObjectNav", "objectnav"), ("HouseR2R", "r2r")):

@@ -24,7 +24,7 @@ from eval.sampling import choose_episodes
 from eval.summary import summarise
 from eval.tables import plain_console, print_run
 from navagent.cache_folder import cache_folder
-from navagent.cli.identity import class_name, default_name, identity_of
+from navagent.cli.identity import class_name, dataset_words, default_name, identity_of
 from navagent.cli.options import make_parser, parse
 from navagent.cli.plugins import describe, import_named, open_current_folder
 from navagent.contracts import ChatModel, Env, Policy
@@ -135,10 +135,9 @@ class _Meter:
 
 def _facts(env: Env, policy: Policy, meter: _Meter, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a summary says beside the results."""
-    split = config["env"].get("init_args", {}).get("split")
     return {
         "policy": class_name(config["policy"]),
-        "dataset": f"{class_name(config['env'])} {split}" if split else class_name(config["env"]),
+        "dataset": " ".join(dataset_words(config["env"])),
         "split_episodes": len(env.episodes),
         "rules": RULES[env.rules].version,
         "privileged": policy.privileged or "oracle_action" in policy.needs,

@@ -65,7 +65,7 @@ def explain(message: str, flags: Sequence[str]) -> str:
 
 
 def _no_such_class(where: str, kind: str, name: str, reason: str) -> str:
-    known = sorted(BUILT_IN[kind].__all__) if kind in BUILT_IN else []
+    known = sorted(name for package in BUILT_IN.get(kind, ()) for name in package.__all__)
     ours = f"one of ours ({', '.join(known)}) or " if known else ""
     detail = "" if "dot import path" in reason else f" ({reason.split(': ')[-1].split('. Got')[0].rstrip('.')})"
     hint = nearest(name.rsplit(".", 1)[-1], known)

@@ -62,12 +62,20 @@ def default_name(identity: Mapping[str, Any]) -> str:
     """Return a readable name that the same options and code always give, so that the same command resumes."""
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
     env, policy = identity["env"], identity["policy"]
-    parts = [class_name(env), env.get("init_args", {}).get("split"), class_name(policy)]
+    parts = [*dataset_words(env), class_name(policy)]
     llm = policy.get("init_args", {}).get("llm")
     if isinstance(llm, dict):
         parts.append(llm.get("init_args", {}).get("model") or class_name(llm))
     words = [str(part).replace("/", "_") for part in parts if part]
     return "-".join([*words, digest])[-120:]
+
+
+def dataset_words(env: Mapping[str, Any]) -> list[str]:
+    """Return the environment's class, those that it wraps, and the split."""
+    options = env.get("init_args", {})
+    inner = options.get("env")
+    further = dataset_words(inner) if isinstance(inner, Mapping) else [options["split"]] if options.get("split") else []
+    return [class_name(env), *map(str, further)]
 
 
 def class_name(entry: Mapping[str, Any]) -> str:

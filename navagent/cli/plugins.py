@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import re
 import sys
 import traceback
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 
 import envs
+import envs.houses
 import eval as evaluation
 import navagent
 import navagent.llm
@@ -21,11 +23,11 @@ import navagent.perception
 import policies
 from navagent.errors import ConfigError
 
-BUILT_IN: Mapping[str, ModuleType] = {
-    "policy": policies,
-    "env": envs,
-    "llm": navagent.llm,
-    "describer": navagent.perception,
+BUILT_IN: Mapping[str, tuple[ModuleType, ...]] = {
+    "policy": (policies,),
+    "env": (envs,),
+    "llm": (navagent.llm,),
+    "describer": (navagent.perception, envs.houses),
 }
 """Where the classes of ours live, by the option that takes them."""
 
@@ -54,7 +56,7 @@ def import_named(arguments: Sequence[str]) -> None:
     """
     words = {word for argument in arguments for word in re.split(r"[=\[\],]", argument)}
     words.update(word for file in _config_files(arguments) for word in _texts(_read_config(file)))
-    for package in BUILT_IN.values():
+    for package in itertools.chain(*BUILT_IN.values()):
         for name in words & set(package.__all__):
             getattr(package, name)
     for word in sorted(words):

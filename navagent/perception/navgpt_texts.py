@@ -64,7 +64,7 @@ class NavGPTTexts(Describer):
         texts, objects = (load_json(folder / f"{scan}.json") for folder in (sectors, things))
         try:
             return {
-                viewpoint: describe_sectors(summary, _texts(texts[viewpoint]), _objects(objects[viewpoint]))
+                viewpoint: describe_sectors(summary, _texts(texts[viewpoint]), seen_objects(objects[viewpoint]))
                 for viewpoint, summary in summaries.items()
             }
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -79,7 +79,8 @@ def _texts(texts: list[str]) -> list[str]:
     return [text.strip().replace("\n", "; ") for text in texts]
 
 
-def _objects(sectors: list[dict[str, dict[str, Any]]]) -> list[SeenObject]:
+def seen_objects(sectors: list[dict[str, dict[str, Any]]]) -> list[SeenObject]:
+    """Return a viewpoint's entry of `objects_list`: per sector, by name, heading in degrees and distance in metres."""
     return [
         SeenObject(name, math.radians(where["heading"]), float(where["distance"]))
         for sector in sectors
