@@ -91,12 +91,12 @@ def survey(views: Sequence[View], camera_height: float, agent_height: float, rea
     obstacles, floor = np.zeros((2, 2 * side, 2 * side), np.bool_)
     for view in views:
         points = _points(view)
-        points = points[:, np.abs(points[:2]).max(axis=0) < reach]
         height = points[2] + camera_height
-        cells = np.floor(points[:2] / CELL).astype(np.int64) + side
-        blocks, carries = (height > KNEE) & (height < agent_height), np.abs(height) <= KNEE
-        obstacles[cells[0, blocks], cells[1, blocks]] = True
-        floor[cells[0, carries], cells[1, carries]] = True
+        near = (np.abs(points[0]) < reach) & (np.abs(points[1]) < reach)
+        blocks, carries = near & (height > KNEE) & (height < agent_height), near & (np.abs(height) <= KNEE)
+        for grid, shown in ((obstacles, blocks), (floor, carries)):
+            column, row = np.floor(points[:2, shown] / CELL).astype(np.int64) + side
+            grid[column, row] = True
     return Surroundings(_centres(obstacles), _centres(floor))
 
 
@@ -134,10 +134,15 @@ def clear_distances(seen: Surroundings, headings: NDArray[np.float64], radius: f
     sine, cosine = np.sin(headings)[:, None], np.cos(headings)[:, None]
     right, ahead = seen.obstacles[:, 0], seen.obstacles[:, 1]
     along, aside = right * sine + ahead * cosine, right * cosine - ahead * sine
-    width = radius + MARGIN * np.clip(along / EASE, 0.0, 1.0)
-    touch = along - np.sqrt(np.maximum(width**2 - aside**2, 0.0))
-    touch[(np.abs(aside) >= width) | (along <= 0)] = np.inf
-    return np.asarray(np.maximum(touch.min(axis=1, initial=np.inf), 0.0))
+    # Few obstacles lie on the way in any direction, so only for these it is worked out when the disc touches them.
+    way, obstacle = np.nonzero((np.abs(aside) < radius + MARGIN) & (along > 0))
+    along, aside = along[way, obstacle], aside[way, obstacle]
+    width = radius + MARGIN * np.minimum(along / EASE, 1.0)
+    hit = np.abs(aside) < width
+    way, along, aside, width = way[hit], along[hit], aside[hit], width[hit]
+    clear = np.full(len(headings), np.inf)
+    np.minimum.at(clear, way, along - np.sqrt(width**2 - aside**2))
+    return np.asarray(np.maximum(clear, 0.0), np.float64)
 
 
 def propose(seen: Surroundings, radius: float, separation: float) -> list[tuple[float, float]]:

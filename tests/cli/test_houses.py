@@ -98,3 +98,25 @@ def test_a_cache_that_is_damaged_or_cannot_be_used_stops_nothing(
         assert done.returncode == 0, done.stderr
         assert done.stderr.startswith(said)
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_planners_walk_continuous_houses_through_waypoints(tmp_path: Path) -> None:
+    sizes = ("--train", "0", "--val_seen", "0", "--val_unseen", "2", "--paths", "2")
+    run_navagent("houses", "make", "houses", *sizes, data=tmp_path, cwd=tmp_path)
+    env = ("--env", "Waypoints", "--env.env", "HouseEnv", "--env.env.size", "8", "--env.env.panorama_height", "40")
+    planner = ("--policy", "NavGPT", "--policy.llm", "OfflineChat", "--policy.describer", "HouseSights")
+    for name, policy in (("navgpt", planner), ("random", ("--policy", "Random"))):
+        sample = ("--episodes", "2", "--name", name)
+        done = run_navagent("eval", *env, *policy, *sample, data=tmp_path / "houses", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "on Waypoints HouseEnv val_unseen" in done.stdout
+        assert ("Privileged" in done.stdout) == (name == "navgpt")
+        summary = json.loads((tmp_path / "runs" / name / "summary.json").read_text())
+        assert summary["rules"] == "r2r_ce-1"
+        assert summary["errors"]["count"] == 0
+        assert summary["metrics"]["steps"] > 10  # primitive actions, not decisions
+    wrong = ("--env.env", "HouseNavGraph", "--policy", "Random")
+    refused = run_navagent("eval", "--env", "Waypoints", *wrong, data=tmp_path / "houses", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "Waypoints needs a continuous environment" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -13,7 +13,7 @@ from envs.houses.splits import plan_splits
 from eval.rules import RULES
 from navagent.errors import ConfigError, DataError
 from navagent.rollout import rollout
-from navagent.types import Forward, Stop, TurnLeft
+from navagent.types import Forward, Stop, TurnLeft, TurnRight
 from policies.baselines import ShortestPath
 from tests.conformance.env_suite import EnvSuite
 from tests.conformance.policy_suite import PolicySuite
@@ -87,12 +87,39 @@ def test_a_turn_changes_the_picture_and_24_of_them_give_it_back(env: HouseEnv) -
     assert np.array_equal(first.rgb, turned[-1].rgb)
 
 
+def test_a_panorama_begins_where_the_agent_faces(env: HouseEnv) -> None:
+    """View 13 of an agent is view 12 of one that has turned right twice."""
+    env.reset(env.episodes[0])
+    before = env.panorama()
+    for _ in range(2):
+        env.step(TurnRight())
+    after = env.panorama()
+    assert before[12].heading == after[12].heading == 0
+    assert before[13].heading == pytest.approx(np.radians(30))
+    assert before[13].depth is not None
+    assert after[12].depth is not None
+    assert np.abs(before[13].depth - after[12].depth).max() < 1e-3
+
+
+def test_distances_to_the_goal_are_those_that_are_scored(env: HouseEnv) -> None:
+    episode = env.episodes[0]
+    env.reset(episode)
+    distances = env.trajectory().distances
+    assert distances is not None
+    assert env.distance_to_goal(episode.start.position) == pytest.approx(distances.shortest, abs=1e-5)
+    env.reset(episode.public())
+    with pytest.raises(ValueError, match="no goals"):
+        env.distance_to_goal(episode.start.position)
+
+
 def test_bad_options_are_one_sentence(folder: Path) -> None:
     for size in (0, -3, 8193):
         with pytest.raises(ConfigError, match=rf"^size must be from 1 to 8192 pixels, not {size}\.$"):
             HouseEnv("val_unseen", str(folder), size=size)
     with pytest.raises(ConfigError, match=r"^max_steps must be at least 1, not 0\.$"):
         HouseEnv("val_unseen", str(folder), max_steps=0)
+    with pytest.raises(ConfigError, match=r"^panorama_height must be from 1 to 6144 pixels, not 0\.$"):
+        HouseEnv("val_unseen", str(folder), panorama_height=0)
     with pytest.raises(ConfigError, match=r"no split 'val_unsen'.*Did you mean 'val_unseen'"):
         HouseEnv("val_unsen", str(folder))
 

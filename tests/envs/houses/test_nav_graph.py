@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.houses.dataset import make_data, plan_splits
+from envs.houses.dataset import make_data
 from envs.houses.generate import generate
 from envs.houses.nav_graph import HouseNavGraph
 from envs.houses.render import Renderer
+from envs.houses.splits import plan_splits
 from envs.houses.textures import texture_atlas
 from navagent.contracts import Policy
 from navagent.errors import ConfigError, DataError
