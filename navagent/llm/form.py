@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "array": (list,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "string": (str,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +25,14 @@ class Form:
         root: The whole schema, where `$ref`s point into.
         ranking: Options for enums, best first; the best also fills a free string named `action`.
         reason: What fills every other string.
+        known: Returns the value of a property by its name, or None; it is used where the schema's type
+            allows it.
     """
 
     root: Mapping[str, Any]
     ranking: tuple[str, ...]
     reason: str
+    known: Callable[[str], Any] = lambda name: None
 
     def fill(self, schema: Mapping[str, Any], name: str = "", depth: int = 0, rank: int = 0) -> Any:
         """Return a value that satisfies the schema.
@@ -41,6 +52,8 @@ class Form:
             return schema["const"]
         if "enum" in schema:
             return self._option(schema["enum"], rank)
+        if (value := self._known(schema, kind, name)) is not None:
+            return value
         if kind == "object":
             known = schema.get("properties", {})
             # A schema may contain itself: what is optional deep down is left out, so that filling ends.
@@ -53,6 +66,17 @@ class Form:
             text = self.ranking[0] if name == "action" else self.reason
             return text[: schema.get("maxLength", len(text))].ljust(schema.get("minLength", 0), ".")
         return {"boolean": False, "null": None}.get(kind, _number(schema))
+
+    def _known(self, schema: Mapping[str, Any], kind: Any, name: str) -> Any:
+        """Return what is known for a property, cut to the schema's limits; None if nothing of its type is."""
+        value = self.known(name)
+        if not isinstance(value, _TYPES.get(kind, ())) or isinstance(value, bool) != (kind == "boolean"):
+            return None
+        if isinstance(value, str):
+            return value[: schema.get("maxLength")] if len(value) >= schema.get("minLength", 0) else None
+        if isinstance(value, list):
+            return value[: schema.get("maxItems")] if len(value) >= schema.get("minItems", 0) else None
+        return value
 
     def _option(self, allowed: Sequence[Any], rank: int) -> Any:
         ranked = [value for option in self.ranking for value in allowed if str(value).lower() == option.lower()]

@@ -126,6 +126,38 @@ def test_satisfies_any_schema(schema: dict[str, Any], expected: Any) -> None:
     assert OfflineChat().chat(step("Walk up the stairs."), schema).parsed[0] == expected
 
 
+STRINGS = {"type": "array", "items": {"type": "string"}}
+
+
+def test_known_properties_are_read_from_the_instruction() -> None:
+    names = ("actions", "landmarks", "done")
+    messages = step("Leave the kitchen, walk past the white door, go up the stairs and stop by the mirror.", moves=3)
+    schema = {"type": "object", "properties": dict.fromkeys(names, STRINGS), "required": list(names)}
+    parsed = OfflineChat().chat(messages, schema).parsed[0]
+    assert parsed["actions"] == [
+        "leave the kitchen",
+        "walk past the white door",
+        "go up the stairs",
+        "stop by the mirror",
+    ]
+    assert parsed["landmarks"] == ["kitchen", "white door", "stairs", "mirror"]
+    assert parsed["done"] == parsed["actions"][:2]
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (STRINGS, ["walk past the bed", "stop"]),
+        ({**STRINGS, "maxItems": 1}, ["walk past the bed"]),
+        ({"enum": ["x", "stop"]}, "stop"),
+        ({"type": "integer", "minimum": 3}, 3),
+    ],
+)
+def test_a_known_property_keeps_to_its_schema(schema: dict[str, Any], expected: Any) -> None:
+    form = {"type": "object", "properties": {"actions": schema}, "required": ["actions"]}
+    assert OfflineChat().chat(step("Walk past the bed, then stop."), form).parsed[0]["actions"] == expected
+
+
 def test_a_schema_that_contains_itself_ends() -> None:
     node: dict[str, Any] = {
         "type": "object",
