@@ -103,6 +103,14 @@ class Policy(ABC):
     def act(self, observation: Observation) -> Decision | Action:
         """Decide. A `Decision` carries thought and model calls into the run directory."""
 
+    def overruled(self, observation: Observation, action: Action) -> None:
+        """Hear from a policy that holds this one that `action` was taken on `observation`.
+
+        Called where this policy was not asked or its decision was not taken, so that it remembers what was really
+        done (nothing by default).
+        """
+        return
+
     def fingerprints(self) -> Mapping[str, str]:
         """Return the sha256 of each data source that the policy reads (none by default)."""
         return {}

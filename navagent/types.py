@@ -80,6 +80,26 @@ class Episode:
         return self
 
 
+SubTaskAction: TypeAlias = Literal["GoTo", "GoPast", "GoInto", "GoThrough", "Exit"]
+"""A2Nav's five action types (Chen et al. 2023): reach the landmark; pass beyond it; end inside the region; traverse the
+region or thing to its far side; leave the region."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubTask:
+    """One piece of an instruction.
+
+    Attributes:
+        action: What to do.
+        landmark: The room or object that it is about, in the instruction's words without an article.
+        text: Its piece of the instruction.
+    """
+
+    action: SubTaskAction
+    landmark: str
+    text: str = ""
+
+
 # ------------------------------------------------------------------------------------------- what is seen
 @dataclass(frozen=True, slots=True, eq=False)
 class View:

@@ -150,6 +150,7 @@ class Planner(Policy):
         self.needs = frozenset({"candidates"}) | describer.needs
         self.privileged = describer.privileged
         self._memories: list[Memory] = []
+        self._remembered: Observation | None = None
         self._calls: list[Call] = []
 
     # ------------------------------------------------------------------------------ what a subclass writes
@@ -189,6 +190,17 @@ class Planner(Policy):
     def reset(self, episode: Episode) -> None:
         """Forget the last episode."""
         self._memories = []
+        self._remembered = None
+
+    def overruled(self, observation: Observation, action: Action) -> None:
+        """Remember the move that was really made instead of the one decided on this observation."""
+        mine = self._memories.pop() if self._remembered is observation else None
+        self._remembered = None
+        if isinstance(action, MoveTo):
+            situation = Situation(observation, self.describer.describe(observation), tuple(self._memories))
+            choice = Choice(action.candidate_id)
+            # Never a subclass's sentence: that may take a call to the model, which no decision would carry.
+            self._remember(situation, choice, mine.summary if mine else Planner.summarise(self, situation, choice))
 
     def fingerprints(self) -> Mapping[str, str]:
         """Return the describer's data sources."""
@@ -267,13 +279,14 @@ class Planner(Policy):
         ahead = min(candidates, key=lambda candidate: abs(candidate.heading))
         return Choice(ahead.id, "fallback: no usable reply")
 
-    def _remember(self, situation: Situation, choice: Choice) -> None:
+    def _remember(self, situation: Situation, choice: Choice, summary: str | None = None) -> None:
         heading = next(c.heading for c in situation.observation.candidates or () if c.id == choice.action)
         turn = side(heading)
         walked = f"went {turn}" if turn == "ahead" else f"turned {turn} degrees"
         action = f"{walked} to {choice.action}"
-        summary = self.summarise(situation, choice)
+        summary = self.summarise(situation, choice) if summary is None else summary
         self._memories.append(Memory(situation.observation.viewpoint, summary, action, choice.thought))
+        self._remembered = situation.observation
 
 
 def _newer_half(memories: tuple[Memory, ...]) -> tuple[Memory, ...]:

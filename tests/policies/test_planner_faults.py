@@ -422,6 +422,31 @@ def test_new_episode_forgets_the_last(style: Style) -> None:
     assert [remembered(request) for request in server.requests] == [0, 1, 0]
 
 
+@for_each_style
+@pytest.mark.parametrize("said", [LEFT, "stop"])
+def test_overruled_planner_remembers_what_was_really_done(style: Style, said: str) -> None:
+    with ChatServer([move(style, said), move(style, "stop")]) as server:
+        agent, first = planner(server, style), see()
+        agent.act(first)
+        agent.overruled(first, MoveTo(AHEAD))
+        agent.overruled(see("c0ffee01", 1), MoveTo(BEHIND))
+        agent.act(see("c0ffee02", 2))
+    prompt = server.requests[-1].last
+    assert f"1. At c0ffee00: A kitchen. Then turned right 10 degrees to {AHEAD}." in prompt
+    assert f"2. At c0ffee01: A kitchen. Then turned right 170 degrees to {BEHIND}." in prompt
+    assert "3. At" not in prompt
+
+
+def test_overruled_planner_keeps_the_models_sentence_and_asks_for_no_other() -> None:
+    with ChatServer([*navgpt_script(Text(SUMMARY))]) as server:
+        agent, first = planner(server, history="llm"), see()
+        agent.act(first)
+        agent.overruled(first, MoveTo(AHEAD))
+        agent.act(see())
+    assert len(server.requests) == 3
+    assert f"1. At c0ffee00: {SUMMARY} Then turned right 10 degrees to {AHEAD}." in server.requests[-1].last
+
+
 SUMMARY = "I left a kitchen."
 
 
