@@ -43,10 +43,7 @@ class NavGPT(Planner):
         style: How the model replies: `react` text as in the paper, or a `json` object.
         history: How a visited place is remembered: by its summary (`template`), or by a sentence that the model
             writes for the instruction at hand (`llm`, one more call per move).
-        max_steps: Decisions after which the episode ends where the agent stands.
-        max_retries: How often a reply that cannot be used is asked for again.
-        fallback: What to do when no reply was usable.
-        temperature: Sampling temperature.
+        **planner: Options of every planner, as `fallback` and `memory`.
     """
 
     def __init__(
@@ -55,12 +52,9 @@ class NavGPT(Planner):
         describer: Describer,
         style: Literal["react", "json"] = "react",
         history: Literal["template", "llm"] = "template",
-        max_steps: int = 10,
-        max_retries: int = 2,
-        fallback: Literal["stop", "forward"] = "stop",
-        temperature: float = 0.0,
+        **planner: Any,
     ) -> None:
-        super().__init__(llm, describer, max_steps, max_retries, fallback, temperature)
+        super().__init__(llm, describer, **planner)
         self.style = style
         self.history = history
         self.system = render("navgpt_system", reply_format=render(f"navgpt_{style}"))

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from navagent.contracts import ChatModel, Describer, Policy
 from navagent.errors import ChatError, ConfigError, ContextLengthError, listing
+from navagent.llm.text_tokens import estimate_tokens
 from navagent.types import (
     Action,
     Call,
@@ -31,6 +32,9 @@ from navagent.types import (
     Reply,
     Stop,
 )
+from policies.map_memory import Map, MapMemory, take_plan, with_plan
+from policies.procedure import Procedure
+from policies.prompts import render
 from policies.surroundings import side, surroundings
 
 STOP = "stop"
@@ -48,10 +52,12 @@ class Choice:
     Attributes:
         action: A candidate's id, or `STOP`.
         thought: Why, in words.
+        plan: What to do after it, in words; asked for by the map memory only.
     """
 
     action: str
     thought: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +85,15 @@ class Situation:
         observation: The raw observation.
         description: It in words.
         memories: Past decisions, oldest first.
+        map: What the map memory tells; None without one.
+        may_stop: Whether `STOP` is an option.
     """
 
     observation: Observation
     description: Description
     memories: tuple[Memory, ...]
+    map: Map | None = None
+    may_stop: bool = True
 
     @property
     def instruction(self) -> str:
@@ -97,19 +107,26 @@ class Situation:
 
     @cached_property
     def history(self) -> str:
-        """Past decisions, one numbered line each: what was seen, thought and done."""
-        if not self.memories:
-            return "Nothing yet: this is the start."
-        return "\n".join(
+        """Past decisions, one numbered line each: what was seen, thought and done; then the map, if there is one."""
+        lines = [
             f"{number}. At {memory.viewpoint or 'a place'}: {memory.summary}"
             f"{f' Thought: {memory.thought}' if memory.thought else ''} Then {memory.action}."
             for number, memory in enumerate(self.memories, start=1)
-        )
+        ]
+        start = [] if lines else ["Nothing yet: this is the start."]
+        return "\n".join([*start, *lines, *([self.map.text] if self.map is not None else [])])
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Every legal `Choice.action`: the candidates' ids and `STOP`."""
-        return (*(candidate.id for candidate in self.observation.candidates or ()), STOP)
+        """Every legal `Choice.action`: the candidates' ids, those of the map's places elsewhere, and `STOP`."""
+        near = [candidate.id for candidate in self.observation.candidates or ()]
+        far = [place.id for place in self.map.elsewhere] if self.map is not None else []
+        return (*near, *far, *([STOP] if self.may_stop or not near else []))
+
+    def lighter(self) -> Situation:
+        """Return the situation with the newer half of its memories and the nearer half of its map."""
+        kept = self.memories[math.ceil(len(self.memories) / 2) :]
+        return replace(self, memories=kept, map=self.map.smaller() if self.map is not None else None)
 
 
 class Planner(Policy):
@@ -125,10 +142,17 @@ class Planner(Policy):
         max_retries: How often a reply that cannot be used is asked for again.
         fallback: What to do when no reply was usable: stop, or go to the candidate nearest straight ahead.
         temperature: Sampling temperature.
+        memory: What is remembered: a `list` of past decisions, or a `map`, too, as MapGPT's (`policies.map_memory`).
+        procedure: How a reply is come to; None asks once.
+        prompt_tokens: Most tokens of a request, by `navagent.llm.text_tokens`. A longer prompt loses the older half of
+            its memories and the farther half of its map until it fits; if nothing is left to lose, it is not sent.
     """
 
     system: str = ""
     """System message; none if empty."""
+
+    samples: int = 1
+    """Answers to the deciding call; `conclude` makes one choice of them."""
 
     def __init__(
         self,
@@ -138,20 +162,30 @@ class Planner(Policy):
         max_retries: int = 2,
         fallback: Literal["stop", "forward"] = "stop",
         temperature: float = 0.0,
+        memory: Literal["list", "map"] = "list",
+        procedure: Procedure | None = None,
+        prompt_tokens: int | None = None,
     ) -> None:
         if max_steps < 1 or max_retries < 0:
             raise ConfigError(f"max_steps must be at least 1 and max_retries 0, not {max_steps} and {max_retries}.")
+        if prompt_tokens is not None and prompt_tokens < 1:
+            raise ConfigError(f"prompt_tokens must be at least 1, not {prompt_tokens}.")
         self.llm = llm
         self.describer = describer
         self.max_steps = max_steps
         self.max_retries = max_retries
         self.fallback = fallback
         self.temperature = temperature
-        self.needs = frozenset({"candidates"}) | describer.needs
+        self.memory = memory
+        self.procedure = procedure
+        self.prompt_tokens = prompt_tokens
+        self.needs = frozenset({"candidates"}) | describer.needs | ({"viewpoint"} if memory == "map" else set())
         self.privileged = describer.privileged
         self._memories: list[Memory] = []
         self._remembered: Observation | None = None
+        self._map = MapMemory() if memory == "map" else None
         self._calls: list[Call] = []
+        self._problems: list[str] = []
 
     # ------------------------------------------------------------------------------ what a subclass writes
     @abstractmethod
@@ -181,23 +215,43 @@ class Planner(Policy):
             raise ReplyError('your reply holds no JSON object of the form {"thought": "...", "action": "..."}')
         return Choice(str(parsed["action"]), str(parsed["thought"]))
 
+    def may_stop(self, observation: Observation) -> bool:
+        """Return whether `STOP` is an option here; where no way leads on it always is."""
+        return True
+
+    def conclude(self, reply: Reply, situation: Situation) -> Choice:
+        """Return the choice that the deciding call's answers come to.
+
+        Raises:
+            ReplyError: None of them can be used.
+        """
+        return self.read_legal(reply, situation)
+
     def summarise(self, situation: Situation, choice: Choice) -> str:
         """Return the sentence by which the history remembers this place."""
         summary = situation.description.summary.strip()
         return summary if summary.endswith((".", "!", "?")) or not summary else summary + "."
+
+    def shorten(self, thought: str) -> str:
+        """Return a thought as the history remembers it."""
+        return thought
 
     # ---------------------------------------------------------------------------------------- what it does
     def reset(self, episode: Episode) -> None:
         """Forget the last episode."""
         self._memories = []
         self._remembered = None
+        if self._map is not None:
+            self._map.reset()
 
     def overruled(self, observation: Observation, action: Action) -> None:
         """Remember the move that was really made instead of the one decided on this observation."""
         mine = self._memories.pop() if self._remembered is observation else None
         self._remembered = None
         if isinstance(action, MoveTo):
-            situation = Situation(observation, self.describer.describe(observation), tuple(self._memories))
+            situation = self._look(observation)
+            if self._map is not None:
+                self._map.give_up()
             choice = Choice(action.candidate_id)
             # Never a subclass's sentence: that may take a call to the model, which no decision would carry.
             self._remember(situation, choice, mine.summary if mine else Planner.summarise(self, situation, choice))
@@ -207,15 +261,20 @@ class Planner(Policy):
         return self.describer.fingerprints()
 
     def act(self, observation: Observation) -> Decision:
-        """Ask until a reply is usable or the retries are used up."""
-        self._calls = []
-        situation = Situation(observation, self.describer.describe(observation), tuple(self._memories))
-        choice, problems = self._decide(situation)
-        chosen = choice or self._fall_back(situation)
-        action: Action = Stop() if chosen.action == STOP else MoveTo(chosen.action)
-        if isinstance(action, MoveTo):
-            self._remember(situation, chosen)
-        return Decision(action, chosen.thought, tuple(self._calls), tuple(problems), fallback=choice is None)
+        """Ask until a reply is usable or the retries are used up; on a walk across the map, go on with it."""
+        self._calls, self._problems = [], []
+        situation = self._look(observation)
+        if self._map is not None and (move := self._map.go_on(observation)) is not None:
+            choice = Choice(move, f"on the way to {self._map.goal}")
+            self._remember(situation, choice, Planner.summarise(self, situation, choice))
+            return Decision(MoveTo(move), choice.thought)
+        usable, problems = self._decide(situation)
+        chosen = usable or self._fall_back(situation)
+        action: Action = Stop()
+        if chosen.action != STOP:
+            action = MoveTo(self._first_move(chosen))
+            self._remember(situation, replace(chosen, action=action.candidate_id))
+        return Decision(action, chosen.thought, tuple(self._calls), tuple(problems), fallback=usable is None)
 
     def ask(
         self,
@@ -228,6 +287,7 @@ class Planner(Policy):
         """Call the chat model and keep the call for the trace."""
         sampling = {"temperature": self.temperature, **sampling}
         try:
+            self._check_length(messages, schema)
             reply = self.llm.chat(messages, schema, n, **sampling)
         except ChatError as error:
             error.calls = tuple(self._calls)
@@ -239,32 +299,93 @@ class Planner(Policy):
         """Return further sampling parameters of the deciding call."""
         return {}
 
+    def complain(self, problem: str) -> None:
+        """Count a reply that could not be used, with the reason."""
+        self._problems.append(problem)
+
+    def read_legal(self, reply: Reply, situation: Situation) -> Choice:
+        """Return the legal action that a reply decides, with its plan.
+
+        Raises:
+            ReplyError: The reply cannot be used, or its action is not legal.
+        """
+        if situation.map is None:
+            return self._check(self.read(reply, situation), situation)
+        bare, plan = take_plan(reply)
+        return replace(self._check(self.read(bare, situation), situation), plan=plan)
+
+    def _look(self, observation: Observation) -> Situation:
+        """Return all that is known here, this observation drawn on the map."""
+        description = self.describer.describe(observation)
+        if self._map is not None:
+            self._map.see(observation, description)
+        known = self._map.snapshot() if self._map is not None else None
+        return Situation(observation, description, tuple(self._memories), known, self.may_stop(observation))
+
+    def _first_move(self, chosen: Choice) -> str:
+        """Return the move that leads to what was chosen."""
+        if self._map is None:
+            return chosen.action
+        self._map.plan = chosen.plan or self._map.plan
+        return self._map.set_out(chosen.action)
+
     def _messages(self, situation: Situation) -> list[Message]:
         start = [Message("system", self.system)] if self.system else []
-        return [*start, Message("user", self.prompt(situation))]
+        wish = "" if situation.map is None else "\n\n" + render("map_reply")
+        return [*start, Message("user", self.prompt(situation) + wish)]
+
+    def _form(self, situation: Situation) -> Mapping[str, Any] | None:
+        schema = self.schema(situation)
+        return schema if situation.map is None else with_plan(schema)
+
+    def _check_length(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> None:
+        tokens = estimate_tokens(messages, schema) if self.prompt_tokens is not None else 0
+        if self.prompt_tokens is not None and tokens > self.prompt_tokens:
+            raise ContextLengthError(
+                f"the request has about {tokens} tokens, prompt_tokens allows {self.prompt_tokens}"
+            )
+
+    def fit(self, situation: Situation, messages: Callable[[Situation], list[Message]]) -> Situation:
+        """Return a situation light enough for messages that keep to `prompt_tokens`, or as light as it gets."""
+        if self.prompt_tokens is None:
+            return situation
+        most = self.prompt_tokens - (self.procedure.extra_tokens if self.procedure is not None else 0)
+        while estimate_tokens(messages(situation), self._form(situation)) > most:
+            lighter = situation.lighter()
+            if lighter == situation:
+                break
+            situation = lighter
+        return situation
+
+    def _answer(self, messages: Sequence[Message], situation: Situation) -> Reply:
+        """Return the reply, or the procedure's, to the deciding call."""
+        form, sampling = self._form(situation), self.sampling()
+        if self.procedure is None:
+            return self.ask("decide", messages, form, self.samples, **sampling)
+        return self.procedure.reply(self, messages, form, self.samples, **sampling)
 
     def _decide(self, situation: Situation) -> tuple[Choice | None, list[str]]:
         """Return the first usable choice, or None, with the reasons why replies were rejected."""
-        problems: list[str] = []
+        situation = self.fit(situation, self._messages)
         messages = self._messages(situation)
         for _ in range(1 + self.max_retries):
             try:
-                reply = self.ask("decide", messages, self.schema(situation), **self.sampling())
-                return self._check(self.read(reply, situation), situation), problems
+                reply = self._answer(messages, situation)
+                return self.conclude(reply, situation), self._problems
             except ReplyError as error:
-                problems.append(str(error))
+                self.complain(str(error))
                 said = Message("assistant", reply.text or "(empty)")
                 messages = [*messages, said, Message("user", f"That cannot be used: {error}. Try again.")]
             except ContextLengthError as error:
-                problems.append(str(error))
+                self.complain(str(error))
                 # Asking again only helps if the request becomes shorter: without the rejected replies, and with the
                 # newer half of the memories.
                 longest = messages
-                situation = Situation(situation.observation, situation.description, _newer_half(situation.memories))
+                situation = situation.lighter()
                 messages = self._messages(situation)
                 if messages == longest:
                     break
-        return None, problems
+        return None, self._problems
 
     def _check(self, choice: Choice, situation: Situation) -> Choice:
         if choice.action not in situation.options:
@@ -281,13 +402,10 @@ class Planner(Policy):
 
     def _remember(self, situation: Situation, choice: Choice, summary: str | None = None) -> None:
         heading = next(c.heading for c in situation.observation.candidates or () if c.id == choice.action)
-        turn = side(heading)
+        turn, thought = side(heading), choice.thought
         walked = f"went {turn}" if turn == "ahead" else f"turned {turn} degrees"
         action = f"{walked} to {choice.action}"
-        summary = self.summarise(situation, choice) if summary is None else summary
-        self._memories.append(Memory(situation.observation.viewpoint, summary, action, choice.thought))
+        if summary is None:
+            summary, thought = self.summarise(situation, choice), self.shorten(thought)
+        self._memories.append(Memory(situation.observation.viewpoint, summary, action, thought))
         self._remembered = situation.observation
-
-
-def _newer_half(memories: tuple[Memory, ...]) -> tuple[Memory, ...]:
-    return memories[math.ceil(len(memories) / 2) :]

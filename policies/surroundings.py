@@ -13,6 +13,7 @@ Angles are degrees relative to where the agent faces, distances metres. `Offline
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from navagent.geometry import sector, wrap
 from navagent.types import Candidate, Description, Direction, Observation, SeenObject
@@ -29,9 +30,13 @@ def surroundings(observation: Observation, description: Description) -> str:
     directions = sorted(description.directions, key=lambda way: sector(way.heading, len(NAMES)))
     moves: dict[int, list[Candidate]] = {i: [] for i in range(len(directions))}
     for candidate in observation.candidates or ():
-        nearest = min(moves, key=lambda i: abs(wrap(candidate.heading - directions[i].heading)))
-        moves[nearest].append(candidate)
+        moves[directions.index(towards(candidate, directions))].append(candidate)
     return "\n".join(_block(way, moves[i]) for i, way in enumerate(directions))
+
+
+def towards(candidate: Candidate, directions: Sequence[Direction]) -> Direction:
+    """Return the direction that a candidate lies in."""
+    return min(directions, key=lambda way: abs(wrap(candidate.heading - way.heading)))
 
 
 def _block(way: Direction, candidates: list[Candidate]) -> str:
