@@ -10,11 +10,9 @@ the prompt and, if it wants another reply than the default JSON object, reads th
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any, Literal
 
 from navagent.contracts import ChatModel, Describer, Policy
@@ -24,7 +22,6 @@ from navagent.types import (
     Action,
     Call,
     Decision,
-    Description,
     Episode,
     Message,
     MoveTo,
@@ -32,101 +29,13 @@ from navagent.types import (
     Reply,
     Stop,
 )
-from policies.map_memory import Map, MapMemory, take_plan, with_plan
+from policies.map_memory import MapMemory, take_plan, with_plan
 from policies.procedure import Procedure
 from policies.prompts import render
-from policies.surroundings import side, surroundings
+from policies.situation import STOP, Choice, Memory, ReplyError, Situation
+from policies.surroundings import side
 
-STOP = "stop"
-"""What a reply says to end the episode."""
-
-
-class ReplyError(Exception):
-    """A reply that cannot be used; its text is sent back to the model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What a reply decides.
-
-    Attributes:
-        action: A candidate's id, or `STOP`.
-        thought: Why, in words.
-        plan: What to do after it, in words; asked for by the map memory only.
-    """
-
-    action: str
-    thought: str = ""
-    plan: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """One past decision.
-
-    Attributes:
-        viewpoint: Where it was taken; None where there is no nav-graph.
-        summary: What the place looked like, in one sentence.
-        action: What was done, in words.
-        thought: Why.
-    """
-
-    viewpoint: str | None
-    summary: str
-    action: str
-    thought: str
-
-
-@dataclass(frozen=True)
-class Situation:
-    """Everything that a prompt may tell.
-
-    Attributes:
-        observation: The raw observation.
-        description: It in words.
-        memories: Past decisions, oldest first.
-        map: What the map memory tells; None without one.
-        may_stop: Whether `STOP` is an option.
-    """
-
-    observation: Observation
-    description: Description
-    memories: tuple[Memory, ...]
-    map: Map | None = None
-    may_stop: bool = True
-
-    @property
-    def instruction(self) -> str:
-        """The instruction to follow."""
-        return self.observation.instruction
-
-    @cached_property
-    def surroundings(self) -> str:
-        """Eight sectors with descriptions, objects and navigable viewpoints."""
-        return surroundings(self.observation, self.description)
-
-    @cached_property
-    def history(self) -> str:
-        """Past decisions, one numbered line each: what was seen, thought and done; then the map, if there is one."""
-        lines = [
-            f"{number}. At {memory.viewpoint or 'a place'}: {memory.summary}"
-            f"{f' Thought: {memory.thought}' if memory.thought else ''} Then {memory.action}."
-            for number, memory in enumerate(self.memories, start=1)
-        ]
-        start = [] if lines else ["Nothing yet: this is the start."]
-        return "\n".join([*start, *lines, *([self.map.text] if self.map is not None else [])])
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """Every legal `Choice.action`: the candidates' ids, those of the map's places elsewhere, and `STOP`."""
-        near = [candidate.id for candidate in self.observation.candidates or ()]
-        far = [place.id for place in self.map.elsewhere] if self.map is not None else []
-        return (*near, *far, *([STOP] if self.may_stop or not near else []))
-
-    def lighter(self) -> Situation:
-        """Return the situation with the newer half of its memories and the nearer half of its map."""
-        kept = self.memories[math.ceil(len(self.memories) / 2) :]
-        return replace(self, memories=kept, map=self.map.smaller() if self.map is not None else None)
+__all__ = ["STOP", "Choice", "Memory", "Planner", "ReplyError", "Situation"]
 
 
 class Planner(Policy):
