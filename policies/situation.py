@@ -8,7 +8,7 @@ from functools import cached_property
 
 from navagent.types import Description, Observation
 from policies.map_memory import Map
-from policies.surroundings import surroundings
+from policies.surroundings import surroundings, ways_on
 
 STOP = "stop"
 """What a reply says to end the episode."""
@@ -79,15 +79,26 @@ class Situation:
         return surroundings(self.observation, self.description)
 
     @cached_property
-    def history(self) -> str:
-        """Past decisions, one numbered line each: what was seen, thought and done; then the map, if there is one."""
-        lines = [
+    def ways_on(self) -> str:
+        """As `surroundings`, the sectors with navigable viewpoints only, and which of those were passed before."""
+        passed = {memory.viewpoint for memory in self.memories if memory.viewpoint is not None}
+        return ways_on(self.observation, self.description, passed)
+
+    @cached_property
+    def past(self) -> str:
+        """Past decisions, one numbered line each: what was seen, thought and done."""
+        if not self.memories:
+            return "Nothing yet: this is the start."
+        return "\n".join(
             f"{number}. At {memory.viewpoint or 'a place'}: {memory.summary}"
             f"{f' Thought: {memory.thought}' if memory.thought else ''} Then {memory.action}."
             for number, memory in enumerate(self.memories, start=1)
-        ]
-        start = [] if lines else ["Nothing yet: this is the start."]
-        return "\n".join([*start, *lines, *([self.map.text] if self.map is not None else [])])
+        )
+
+    @cached_property
+    def history(self) -> str:
+        """Past decisions as in `past`; then the map, if there is one."""
+        return self.past if self.map is None else f"{self.past}\n{self.map.text}"
 
     @property
     def options(self) -> tuple[str, ...]:

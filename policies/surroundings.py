@@ -13,7 +13,7 @@ Angles are degrees relative to where the agent faces, distances metres. `Offline
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from navagent.geometry import sector, wrap
 from navagent.types import Candidate, Description, Direction, Observation, SeenObject
@@ -26,12 +26,27 @@ STEEP = math.radians(10)
 
 def surroundings(observation: Observation, description: Description) -> str:
     """Return the description with the candidates sorted into its directions, clockwise from the front."""
+    return "\n".join(_block(*sight) for sight in clockwise(observation, description))
+
+
+def ways_on(observation: Observation, description: Description, passed: Collection[str]) -> str:
+    """Return the directions that hold candidates only; of these, the ones in `passed` are said to be."""
+    blocks = []
+    for name, way, candidates in clockwise(observation, description):
+        if candidates:
+            again = [candidate.id for candidate in candidates if candidate.id in passed]
+            blocks.append(_block(name, way, candidates) + (f"\n  Passed: {'; '.join(again)}" if again else ""))
+    return "\n".join(blocks) or "No way leads on from here."
+
+
+def clockwise(observation: Observation, description: Description) -> list[tuple[int, Direction, list[Candidate]]]:
+    """Return the directions clockwise from the front, each with its index in `NAMES` and its candidates."""
     # Sectors keep the world's boundaries, so the one that holds the front may be centred up to half a sector off.
     directions = sorted(description.directions, key=lambda way: sector(way.heading, len(NAMES)))
     moves: dict[int, list[Candidate]] = {i: [] for i in range(len(directions))}
     for candidate in observation.candidates or ():
         moves[directions.index(towards(candidate, directions))].append(candidate)
-    return "\n".join(_block(way, moves[i]) for i, way in enumerate(directions))
+    return [(sector(way.heading, len(NAMES)), way, moves[i]) for i, way in enumerate(directions)]
 
 
 def towards(candidate: Candidate, directions: Sequence[Direction]) -> Direction:
@@ -39,10 +54,9 @@ def towards(candidate: Candidate, directions: Sequence[Direction]) -> Direction:
     return min(directions, key=lambda way: abs(wrap(candidate.heading - way.heading)))
 
 
-def _block(way: Direction, candidates: list[Candidate]) -> str:
-    name = NAMES[sector(way.heading, len(NAMES))]
+def _block(name: int, way: Direction, candidates: list[Candidate]) -> str:
     span = f"{side(way.heading - way.width / 2)} to {side(way.heading + way.width / 2)}"
-    lines = [f"{name} ({span}): {way.text or 'nothing described'}"]
+    lines = [f"{NAMES[name]} ({span}): {way.text or 'nothing described'}"]
     if way.objects:
         lines.append("  Objects: " + "; ".join(_object(seen) for seen in way.objects))
     if candidates:

@@ -28,6 +28,7 @@ def _sentence(scene: Scene, messages: Sequence[Message]) -> str:
         words = frozenset[str]().union(*(clause.words for clause in scene.clauses))
         return max(scene.sights, key=lambda sight: weight(words & stems(sight)))
     text = messages[-1].content.strip() if messages else ""
+    text = scene.told[0] if scene.told else text
     return " ".join(re.split(r"(?<=[.!?])\s", text)[0].split()[:40]) or "Nothing is described."
 
 

@@ -25,10 +25,25 @@ def _done(scene: Scene) -> list[str]:
     return [clause.text for clause in clauses_behind(scene)]
 
 
+def _translation(scene: Scene) -> str:
+    return scene.instruction
+
+
+def _thought(scene: Scene) -> str | None:
+    return scene.told[0] if scene.told else None
+
+
+def _plan(scene: Scene) -> str:
+    return "; then ".join(clause.text for clause in scene.clauses if clause not in clauses_behind(scene))
+
+
 FIELDS: Mapping[str, Callable[[Scene], Any]] = {
     "actions": _actions,  # the instruction, cut into its steps
     "landmarks": _landmarks,  # what it names, in its order
     "done": _done,  # the steps that should be behind the agent
+    "translation": _translation,  # the instruction as it is
+    "thought": _thought,  # of several that are quoted, the first
+    "plan": _plan,  # the steps that should be ahead
 }
 """Rules by property. A value that is not of the property's JSON type is not used."""
 

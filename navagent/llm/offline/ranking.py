@@ -91,8 +91,20 @@ def choose(scene: Scene) -> tuple[tuple[str, ...], str]:
     features = {place.id: _move_features(scene, place, due) for place in scene.places}
     features[STOP] = _stop_features(scene)
     scores = {option: sum(WEIGHTS[name] * value for name, value in found.items()) for option, found in features.items()}
-    ranking = tuple(sorted(scores, key=lambda option: -scores[option]))
+    ranking = _with_places_elsewhere(scene, sorted(scores, key=lambda option: -scores[option]), due)
     return ranking, _reason(scene, ranking[0], due)
+
+
+def _with_places_elsewhere(scene: Scene, ranking: list[str], due: tuple[float, ...]) -> tuple[str, ...]:
+    """Put a map's places elsewhere before the first visited place: going back is for what is new there (not fitted)."""
+    told = tuple(zip(due, scene.clauses, strict=True))
+    scores = {
+        name: sum(WEIGHTS["due"] * p * weight(clause.words & words) for p, clause in told) for name, words in scene.far
+    }
+    visited = {place.id for place in scene.places if place.visited}
+    first = next((i for i, option in enumerate(ranking) if option in visited), len(ranking))
+    far = sorted(scores, key=lambda name: -scores[name])
+    return (*ranking[:first], *far, *ranking[first:])
 
 
 def _reason(scene: Scene, best: str, due: tuple[float, ...]) -> str:
@@ -101,7 +113,9 @@ def _reason(scene: Scene, best: str, due: tuple[float, ...]) -> str:
     if best == STOP:
         shared = ", ".join(sorted(scene.end & scene.near)) or "nothing"
         return f"Fixed rules: {scene.moves} of about {scene.expected:.0f} moves made; of the end {shared} is seen here."
-    place = next(place for place in scene.places if place.id == best)
+    place = next((place for place in scene.places if place.id == best), None)
+    if place is None:
+        return "Fixed rules: only visited places are near; go back to one that is new."
     clause = scene.clauses[due.index(max(due))]
     shared = ", ".join(sorted(clause.words & place.words)) or "no word"
     return f"Fixed rules: now '{clause.text}' is due; the best scored direction shares {shared} with it."

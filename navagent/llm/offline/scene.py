@@ -8,9 +8,14 @@ are degrees relative to where the agent faces):
     Front (left 22 to right 22): A hallway with a white door.
       Objects: mirror: left 12, 1.8 m; sink: right 3
       Navigable: 7f3d9d0a...: left 7, 2.31 m, up 20; 55aa0c3e...: right 3, 1.20 m
+    5 leads to 2 = 10c252c9..., 6 = 7f3d9d0a...
+    9 = 0ab34c5d..., from 2, 7.1 m to walk: A hallway with a white door.
+    Thought: The sofa is behind me.
 
-Without a line "Instruction:" the instruction is the text before the first direction. A candidate was visited if its id
-occurs outside the "Navigable" lines. The number of moves made is that of the last history line.
+Lines with "leads to" and "from" are a map's, the latter for a place that was seen but not visited; "Thought:" and
+"Seen:" hold what is to be summarised. Without a line "Instruction:" the instruction is the text before the first
+direction. A candidate was visited if its id occurs outside the map and the "Navigable" lines. The number of moves made
+is that of the last history line.
 """
 
 from __future__ import annotations
@@ -37,6 +42,9 @@ _NAVIGABLE = re.compile(r"^ *Navigable: *(.*)$", re.MULTILINE)
 _CANDIDATE = re.compile(rf"(\S+): ({_SIDE}), [\d.]+ m(?:, (up|down) (\d+))?(?:;|$)")
 _HISTORY = re.compile(r"(?:^|(?<=\s))(\d+)\. At [^:\n]+: .*? Then (?:went|turned) .*? to \S+", re.MULTILINE)
 _INSTRUCTION = re.compile(r"^\W*Instruction\W*: *(.+)$", re.MULTILINE | re.IGNORECASE)
+_MAP = re.compile(r"^(?:Map: |Way so far: |\d+ leads to |Plan so far: ).*$", re.MULTILINE)
+_FAR = re.compile(r"^\d+ = (\S+), from \d+, [\d.]+ m to walk: (.*)$", re.MULTILINE)
+_TOLD = re.compile(r"^(?:Seen|Thought(?: \d+)?): *(.+)$", re.MULTILINE)
 _CLAUSE = re.compile(r"[.,;:!?]+|\b(?:and|then|until|once|when)\b")
 _LEFT_BEHIND = re.compile(r"\b(?:exit|leave|leaving|out of|away from|behind|from)\b(.*)")
 _OUT, _IN = re.compile(r"\b(?:exit|leav|out of)"), re.compile(r"\b(?:through|enter)")
@@ -72,7 +80,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that the rules read."""
+    """Everything that the rules read; `far` holds ids and words of places elsewhere on a map."""
 
     instruction: str = ""
     clauses: tuple[Clause, ...] = ()
@@ -81,6 +89,8 @@ class Scene:
     near: frozenset[str] = frozenset()
     touched: frozenset[str] = frozenset()
     sights: tuple[str, ...] = ()
+    far: tuple[tuple[str, frozenset[str]], ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def expected(self) -> float:
@@ -98,11 +108,16 @@ def read_scene(messages: Sequence[Message]) -> Scene:
     texts = [m.content for m in messages if m.role == "user" and _DIRECTION.search(m.content)]
     instruction = _instruction(messages)
     if not texts:
-        return Scene(instruction, _clauses(instruction))
-    places, near, touched, sights = _around(texts[-1], _NAVIGABLE.sub("", "\n".join(texts)))
+        quoted = _TOLD.findall(messages[-1].content) if messages else []
+        return Scene(instruction, _clauses(instruction), told=tuple(quoted))
+    told = "\n".join(texts)
+    for listing in (_NAVIGABLE, _MAP, _FAR):
+        told = listing.sub("", told)
+    places, near, touched, sights = _around(texts[-1], told)
+    far = tuple((name, stems(seen)) for name, seen in _FAR.findall(texts[-1]))
     lines = [int(number) for number in _HISTORY.findall(texts[-1])]
     moves = max([*lines, len(texts) - 1, sum(place.visited for place in places)])
-    return Scene(instruction, _clauses(instruction), moves, places, near, touched, sights)
+    return Scene(instruction, _clauses(instruction), moves, places, near, touched, sights, far)
 
 
 def _instruction(messages: Sequence[Message]) -> str:
