@@ -30,7 +30,7 @@ from navagent.errors import ConfigError, ContextLengthError
 from navagent.types import Episode, Message, Observation, Reply
 from policies.decision_testing import DecisionTesting, Tester
 from policies.experts import ActionDecomposition, Consultation, Expert, paper_experts
-from policies.planner import STOP, Choice, Planner, ReplyError, Situation
+from policies.planner import STOP, Choice, Planner, ReplyError, Situation, sentence
 from policies.prompts import render
 from policies.surroundings import towards
 
@@ -98,7 +98,7 @@ class DiscussNav(Planner):
         return render(
             "discussnav_step",
             instruction=situation.instruction,
-            notes="\n".join(f"{topic}: {_indented(note)}" for topic, note in self._notes.items() if note),
+            notes="\n".join(f"{topic}:{_indented(note)}" for topic, note in self._notes.items() if note),
             history=situation.history,
             viewpoint=situation.observation.viewpoint or "unknown",
             moves=str(situation.observation.step),
@@ -163,11 +163,11 @@ class DiscussNav(Planner):
 
     def _summary(self, purpose: str, prompt: str, **values: str) -> str:
         try:
-            return " ".join(self.ask(purpose, [Message("user", render(prompt, **values))]).text.split())
+            return sentence(self.ask(purpose, [Message("user", render(prompt, **values))]).text)
         except ContextLengthError as error:
             self.complain(f"{purpose}: {error}")
             return ""
 
 
 def _indented(note: str) -> str:
-    return note if "\n" not in note else "\n  " + note.replace("\n", "\n  ")
+    return " " + note if "\n" not in note else "\n  " + note.replace("\n", "\n  ")

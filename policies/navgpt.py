@@ -22,7 +22,7 @@ from navagent.contracts import ChatModel, Describer
 from navagent.errors import ContextLengthError
 from navagent.llm.json_text import without_thinking
 from navagent.types import Message, Reply
-from policies.planner import STOP, Choice, Planner, ReplyError, Situation
+from policies.planner import STOP, Choice, Planner, ReplyError, Situation, sentence
 from policies.prompts import render
 
 HISTORY_CHARACTERS = 7000
@@ -94,7 +94,7 @@ class NavGPT(Planner):
             surroundings=situation.surroundings,
         )
         try:
-            said = " ".join(self.ask("summarise", [Message("user", text)]).text.split())
+            said = sentence(self.ask("summarise", [Message("user", text)]).text)
         except ContextLengthError:
             said = ""
         return said or super().summarise(situation, choice)

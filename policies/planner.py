@@ -32,10 +32,10 @@ from navagent.types import (
 from policies.map_memory import MapMemory, take_plan, with_plan
 from policies.procedure import Procedure
 from policies.prompts import render
-from policies.situation import STOP, Choice, Memory, ReplyError, Situation
+from policies.situation import STOP, Choice, Memory, ReplyError, Situation, sentence
 from policies.surroundings import side
 
-__all__ = ["STOP", "Choice", "Memory", "Planner", "ReplyError", "Situation"]
+__all__ = ["STOP", "Choice", "Memory", "Planner", "ReplyError", "Situation", "sentence"]
 
 
 class Planner(Policy):
@@ -138,8 +138,7 @@ class Planner(Policy):
 
     def summarise(self, situation: Situation, choice: Choice) -> str:
         """Return the sentence by which the history remembers this place."""
-        summary = situation.description.summary.strip()
-        return summary if summary.endswith((".", "!", "?")) or not summary else summary + "."
+        return sentence(situation.description.summary)
 
     def shorten(self, thought: str) -> str:
         """Return a thought as the history remembers it."""

@@ -111,3 +111,9 @@ class Situation:
         """Return the situation with the newer half of its memories and the nearer half of its map."""
         kept = self.memories[math.ceil(len(self.memories) / 2) :]
         return replace(self, memories=kept, map=self.map.smaller() if self.map is not None else None)
+
+
+def sentence(text: str) -> str:
+    """Return a text on one line, with a full stop if it ends with no other mark."""
+    words = " ".join(text.split())
+    return words if words.endswith((".", "!", "?")) or not words else words + "."
