@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import pytest
 
-from navagent.contracts import Describer
 from navagent.errors import ChatError, ChatSetupError
 from navagent.llm.openai_chat import OpenAIChat
 from navagent.types import (
     Action,
-    Candidate,
     Decision,
-    Description,
-    Direction,
-    Episode,
     MoveTo,
-    Observation,
-    Pose,
-    SeenObject,
     Stop,
 )
 from policies.navgpt import NavGPT
@@ -38,32 +29,7 @@ from tests.chat_server import (
     Text,
     ToolCalls,
 )
-
-LEFT, AHEAD, BEHIND = "1eft0a3b", "a4ead77c", "be41d512"
-LEGAL: set[Action] = {Stop(), MoveTo(LEFT), MoveTo(AHEAD), MoveTo(BEHIND)}
-INSTRUCTION = "Leave the kitchen and wait by the piano."
-
-
-def see(viewpoint: str = "c0ffee00", step: int = 0, candidates: tuple[str, ...] = (LEFT, AHEAD, BEHIND)) -> Observation:
-    degrees = {LEFT: -90.0, AHEAD: 10.0, BEHIND: 170.0}
-    seen = tuple(Candidate(name, math.radians(degrees[name]), 0.0, 2.0) for name in candidates)
-    return Observation(INSTRUCTION, "house", step, viewpoint=viewpoint, candidates=seen)
-
-
-EPISODE = Episode("1_0", "house", INSTRUCTION, Pose((0.0, 0.0, 1.5), 0.0), "1", "c0ffee00")
-
-
-class Captions(Describer):
-    """Says the same in all eight directions."""
-
-    def __init__(self, caption: str = "A kitchen counter.") -> None:
-        self.caption = caption
-
-    def describe(self, observation: Observation) -> Description:
-        width = math.radians(45)
-        lamp = SeenObject("lamp", 0.1, 1.5)
-        directions = (Direction((k * width + math.pi) % math.tau - math.pi, width, self.caption) for k in range(1, 8))
-        return Description("A kitchen", (Direction(0.0, width, self.caption, (lamp,)), *directions))
+from tests.kitchen import AHEAD, BEHIND, EPISODE, LEFT, LEGAL, Captions, see
 
 
 class Terse(Planner):
