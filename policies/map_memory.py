@@ -108,7 +108,8 @@ class MapMemory:
         self.plan, self.goal = "", ""
         self._numbers: dict[str, int] = {}
         self._trail: list[str] = []
-        self._ways: dict[str, dict[str, float]] = {}
+        self._ways: dict[str, tuple[str, ...]] = {}
+        self._metres: dict[str, dict[str, float]] = {}
         self._sights: dict[str, tuple[str, str]] = {}
         self._route: list[str] = []
 
@@ -121,8 +122,11 @@ class MapMemory:
             self._numbers.setdefault(name, len(self._numbers))
         if self._trail[-1:] != [here]:
             self._trail.append(here)
-        self._ways[here] = {candidate.id: candidate.distance for candidate in candidates}
+        self._ways[here] = tuple(candidate.id for candidate in candidates)
         for candidate in candidates:
+            # A nav-graph's ways lead both ways, so a known way may pass a place that was only seen.
+            self._metres.setdefault(here, {})[candidate.id] = candidate.distance
+            self._metres.setdefault(candidate.id, {})[here] = candidate.distance
             self._sights[candidate.id] = (here, towards(candidate, description.directions).text or "nothing described")
 
     def snapshot(self) -> Map:
@@ -172,7 +176,7 @@ class MapMemory:
             if name in found:
                 continue
             found[name], before[name] = metres, last
-            for other, length in self._ways.get(name, {}).items():
+            for other, length in self._metres.get(name, {}).items():
                 heapq.heappush(open_ways, (metres + length, other, name))
         return found, before
 

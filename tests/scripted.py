@@ -1,4 +1,4 @@
-"""A chat server's answers to any planner: it fills whatever form is asked for, so that tests script what matters only."""
+"""A chat server's answers to any planner: it fills whatever form is asked for; tests script what matters only."""
 
 from __future__ import annotations
 

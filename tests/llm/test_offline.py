@@ -98,6 +98,33 @@ def test_a_prompt_that_lists_all_ids_hides_no_visited_one() -> None:
     assert chosen([listed]) == chosen(messages) != BACK
 
 
+FAR = "e" * 32
+MAP = f"""Map: places have numbers in the order in which they were seen; you are at 4.
+4 leads to 1 = {HALL}, 2 = {STAIRS}, 3 = {BACK}
+9 = {FAR}, from 2, 7.1 m to walk: A room with a piano."""
+
+
+def with_map(*visited: str) -> list[Message]:
+    numbers = ", ".join(str((HALL, STAIRS, BACK).index(place) + 1) for place in visited)
+    text = f"Instruction: Walk to the hallway.\n{MAP}\nWay so far: 0, {numbers}, 4\n\n{SURROUNDINGS}"
+    return [Message("user", text)]
+
+
+def test_goes_back_across_a_map_only_if_all_places_near_were_visited() -> None:
+    assert chosen(with_map(HALL, STAIRS, BACK), FAR) == FAR
+    assert chosen(with_map(STAIRS, BACK), FAR) == HALL
+
+
+def test_a_map_makes_no_place_visited() -> None:
+    assert chosen(with_map(BACK), FAR) == chosen(step("Walk to the hallway.")) == HALL
+
+
+def test_repeats_what_is_quoted_for_a_summary() -> None:
+    for label in ("Seen", "Thought", "Thought 1"):
+        text = f"Put this into one sentence. Only that.\n\n{label}: A bedroom, small."
+        assert OfflineChat().chat([Message("user", text)]).text == "A bedroom, small."
+
+
 def test_summarises_with_a_sight() -> None:
     text = f"Put into one sentence.\n\nInstruction: Go to the bed.\nThe place:\n{SURROUNDINGS}"
     assert OfflineChat().chat([Message("user", text)]).text == "A bedroom with a large bed."

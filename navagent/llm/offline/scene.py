@@ -8,14 +8,15 @@ are degrees relative to where the agent faces):
     Front (left 22 to right 22): A hallway with a white door.
       Objects: mirror: left 12, 1.8 m; sink: right 3
       Navigable: 7f3d9d0a...: left 7, 2.31 m, up 20; 55aa0c3e...: right 3, 1.20 m
+    Way so far: 0, 2, 5
     5 leads to 2 = 10c252c9..., 6 = 7f3d9d0a...
     9 = 0ab34c5d..., from 2, 7.1 m to walk: A hallway with a white door.
     Thought: The sofa is behind me.
 
-Lines with "leads to" and "from" are a map's, the latter for a place that was seen but not visited; "Thought:" and
+"Way so far" and the two lines after it are a map's, the last for a place that was seen but not visited; "Thought:" and
 "Seen:" hold what is to be summarised. Without a line "Instruction:" the instruction is the text before the first
-direction. A candidate was visited if its id occurs outside the map and the "Navigable" lines. The number of moves made
-is that of the last history line.
+direction. A candidate was visited if the map says so; without a map, if its id occurs outside the "Navigable" lines.
+The number of moves made is that of the last history line.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ _CANDIDATE = re.compile(rf"(\S+): ({_SIDE}), [\d.]+ m(?:, (up|down) (\d+))?(?:;|
 _HISTORY = re.compile(r"(?:^|(?<=\s))(\d+)\. At [^:\n]+: .*? Then (?:went|turned) .*? to \S+", re.MULTILINE)
 _INSTRUCTION = re.compile(r"^\W*Instruction\W*: *(.+)$", re.MULTILINE | re.IGNORECASE)
 _MAP = re.compile(r"^(?:Map: |Way so far: |\d+ leads to |Plan so far: ).*$", re.MULTILINE)
+_WAY_SO_FAR = re.compile(r"^Way so far: (.+)$", re.MULTILINE)
+_NUMBERED = re.compile(r"(\d+) = ([^\s,]+)")
 _FAR = re.compile(r"^\d+ = (\S+), from \d+, [\d.]+ m to walk: (.*)$", re.MULTILINE)
 _TOLD = re.compile(r"^(?:Seen|Thought(?: \d+)?): *(.+)$", re.MULTILINE)
 _CLAUSE = re.compile(r"[.,;:!?]+|\b(?:and|then|until|once|when)\b")
@@ -144,13 +147,24 @@ def _around(text: str, told: str) -> tuple[tuple[Place, ...], frozenset[str], fr
     mentions = {name: tokens[name] for _, (name, *_) in listed}
     # A prompt may list all legal ids: then each candidate is mentioned, and a visited one more often than the rest.
     least = min(mentions.values(), default=0) if len(mentions) > 1 else 0
-    places = []
+    on_map, places = _visited(text), []
     for i, (name, side, way, steep) in listed:
         angle, slope = _degrees(side), float(steep or 0) * (-1 if way == "down" else 1)
         beside = words[_beside(headers, i, angle)]
-        places.append(Place(name, angle, slope, words[i], beside, visited=mentions[name] > least))
+        visited = mentions[name] > least if on_map is None else name in on_map
+        places.append(Place(name, angle, slope, words[i], beside, visited))
     sights = tuple(header.group(3) for header in headers)
     return tuple(places), frozenset[str]().union(*words), stems(" ".join(objects)), sights
+
+
+def _visited(text: str) -> frozenset[str] | None:
+    """Return which places around the agent a map says were visited; None without a map."""
+    way = _WAY_SO_FAR.search(text)
+    if way is None:
+        return None
+    numbers = set(way.group(1).split(", "))
+    listed = [pair for line in _MAP.findall(text) for pair in _NUMBERED.findall(line)]
+    return frozenset(name for number, name in listed if number in numbers)
 
 
 def _beside(headers: Sequence[re.Match[str]], i: int, angle: float) -> int:
