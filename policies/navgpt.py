@@ -64,7 +64,7 @@ class NavGPT(Planner):
         return render(
             "navgpt_step",
             instruction=situation.instruction,
-            history=_newest(situation.history, HISTORY_CHARACTERS),
+            history=situation.with_map(_newest(situation.past, HISTORY_CHARACTERS)),
             viewpoint=situation.observation.viewpoint or "unknown",
             moves=str(situation.observation.step),
             most_moves=str(self.max_steps),

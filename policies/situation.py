@@ -98,7 +98,11 @@ class Situation:
     @cached_property
     def history(self) -> str:
         """Past decisions as in `past`; then the map, if there is one."""
-        return self.past if self.map is None else f"{self.past}\n{self.map.text}"
+        return self.with_map(self.past)
+
+    def with_map(self, past: str) -> str:
+        """Return a text with the map after it, if there is one."""
+        return past if self.map is None else f"{past}\n{self.map.text}"
 
     @property
     def options(self) -> tuple[str, ...]:
