@@ -148,10 +148,11 @@ class MapMemory:
         )
 
     def set_out(self, goal: str) -> str:
-        """Take the shortest known way to a place and return its first move."""
-        here, before = self._trail[-1], self._distances(self._trail[-1])[1]
+        """Take the shortest known way to a place, a single move if one leads there, and return its first move."""
+        here = self._trail[-1]
+        before = self._distances(here)[1]
         self.goal, self._route = goal, [goal]
-        while before[self._route[-1]] != here:
+        while goal not in self._ways[here] and before[self._route[-1]] != here:
             self._route.append(before[self._route[-1]])
         return self._route.pop()
 

@@ -18,6 +18,7 @@ from eval.run_directory import RunDirectory
 from eval.runner import evaluate
 from eval.summary import summarise
 from navagent.contracts import Describer, Env
+from navagent.errors import ConfigError
 from navagent.llm.offline import OfflineChat
 from navagent.llm.openai_chat import OpenAIChat
 from navagent.llm.text_tokens import estimate_tokens
@@ -200,6 +201,12 @@ def test_thirty_steps_stay_under_the_token_limit(make: Make) -> None:
 @for_each_planner
 def test_without_a_limit_the_same_prompts_grow_beyond_it(make: Make) -> None:
     assert largest(thirty_steps(make)) > LIMIT
+
+
+@for_each_planner
+def test_a_limit_of_no_tokens_is_refused(make: Make) -> None:
+    with pytest.raises(ConfigError, match="prompt_tokens must be at least 1, not 0"):
+        make(OfflineChat(), Captions(), prompt_tokens=0)
 
 
 @for_each_planner

@@ -167,6 +167,14 @@ def test_the_agent_walks_to_a_place_elsewhere_without_further_calls() -> None:
     assert "4. At hall: A kitchen. Thought: on the way to porch Then turned right" in server.requests[-1].last
 
 
+def test_a_place_that_one_move_reaches_is_moved_to_even_if_a_known_way_is_shorter() -> None:
+    with ChatServer(
+        [choosing("hall"), choosing("stairs"), choosing("hall"), choosing("start"), choosing("attic")]
+    ) as server:
+        decisions = play(server, ["start", "hall", "stairs", "hall", "start"])
+    assert decisions[-1].action == MoveTo("attic")
+
+
 def test_a_walk_that_is_cut_off_is_given_up() -> None:
     with ChatServer([choosing("hall"), choosing("stairs"), choosing("porch"), choosing("hall")]) as server:
         decisions = play(server, ["start", "hall", "stairs", "start"])
