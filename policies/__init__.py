@@ -1,15 +1,13 @@
-"""Policies, each obeys `navagent.contracts.Policy`; and procedures by which planners decide."""
+"""Policies: each obeys `navagent.contracts.Policy`."""
 
 from navagent.lazy import exports
 
 _MODULES = {
-    "BestOfN": "policies.staged",
     "DiscussNav": "policies.discussnav",
     "NavGPT": "policies.navgpt",
     "Random": "policies.baselines",
     "ShortestPath": "policies.baselines",
-    "StageBeam": "policies.staged",
     "Stop": "policies.baselines",
 }
-__all__ = ["BestOfN", "DiscussNav", "NavGPT", "Random", "ShortestPath", "StageBeam", "Stop"]
+__all__ = ["DiscussNav", "NavGPT", "Random", "ShortestPath", "Stop"]
 __getattr__ = exports(__name__, _MODULES)

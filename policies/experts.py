@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from navagent.errors import ContextLengthError
 from navagent.types import Message
-from policies.procedure import Asker
+from policies.asking import Asker
 from policies.prompts import render
 from policies.situation import Situation
 from policies.surroundings import NAMES, clockwise

@@ -29,8 +29,8 @@ from navagent.types import (
     Reply,
     Stop,
 )
+from policies.asking import Procedure
 from policies.map_memory import MapMemory, take_plan, with_plan
-from policies.procedure import Procedure
 from policies.prompts import render
 from policies.situation import STOP, Choice, Memory, ReplyError, Situation, sentence
 from policies.surroundings import side

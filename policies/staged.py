@@ -23,7 +23,7 @@ from typing import Any
 
 from navagent.errors import ConfigError
 from navagent.types import Message, Reply
-from policies.procedure import Asker, Procedure
+from policies.asking import Asker, Procedure
 from policies.prompts import render
 
 STAGES = ("summary", "caption", "reasoning")

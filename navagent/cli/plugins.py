@@ -21,10 +21,12 @@ import navagent
 import navagent.llm
 import navagent.perception
 import policies
+import policies.procedures
 from navagent.errors import ConfigError
 
 BUILT_IN: Mapping[str, tuple[ModuleType, ...]] = {
     "policy": (policies,),
+    "procedure": (policies.procedures,),
     "env": (envs,),
     "llm": (navagent.llm,),
     "describer": (navagent.perception, envs.houses),

@@ -62,6 +62,13 @@ MISTAKES = {
         "--policy.llm OpenAIChatt cannot",
         "Did you mean 'OpenAIChat'?",
     ),
+    "unknown procedure": (
+        (*NAVGPT, "--policy.procedure", "StageBean"),
+        "--policy.procedure StageBean cannot be used",
+        "Did you mean 'StageBeam'?",
+    ),
+    "unknown memory": ((*NAVGPT, "--policy.memory", "mapp"), "--policy.memory: must be one of 'list', 'map'", "'mapp'"),
+    "no tokens": ((*NAVGPT, "--policy.prompt_tokens", "0"), "prompt_tokens must be at least 1", "not 0"),
     "unknown option": ((*RANDOM, "--wrokers", "3"), "no option --wrokers", "Did you mean '--workers'?"),
     "unknown policy option": ((*RANDOM, "--policy.sede", "3"), "has no option 'sede'", "Did you mean 'seed'?"),
     "unknown model option": (

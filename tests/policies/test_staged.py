@@ -17,9 +17,9 @@ from navagent.llm.openai_chat import OpenAIChat
 from navagent.perception.navgpt_texts import NavGPTTexts
 from navagent.rollout import rollout
 from navagent.types import Decision, Message, MoveTo, Stop
+from policies.asking import Asker, Procedure
 from policies.discussnav import DiscussNav
 from policies.navgpt import NavGPT
-from policies.procedure import Asker, Procedure
 from policies.staged import STAGES, BestOfN, ProcessReward, StageBeam
 from tests.chat_server import ChatServer, Request, Step, Text
 from tests.conformance.policy_suite import PolicySuite
