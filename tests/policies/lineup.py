@@ -1,4 +1,4 @@
-"""Every planner that ships, by name: what tests of all planners run."""
+"""Every planner that ships, and one of a user's own, by name: what tests of all planners run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,25 @@ from typing import Any, TypeAlias
 from navagent.contracts import ChatModel, Describer
 from policies.discussnav import DiscussNav
 from policies.navgpt import NavGPT
-from policies.planner import Planner
+from policies.planner import Planner, Situation
 from policies.staged import BestOfN, StageBeam
 
 Make: TypeAlias = Callable[..., Planner]
+
+
+class Own(Planner):
+    """What a user writes: a prompt and nothing else."""
+
+    def prompt(self, situation: Situation) -> str:
+        return f"""Instruction: {situation.instruction}
+{situation.history}
+You are at viewpoint {situation.observation.viewpoint}.
+{situation.surroundings}
+Answer in JSON: {{"thought": "...", "action": "the id of a navigable viewpoint, or stop"}}"""
+
+
+def _own_with_all(llm: ChatModel, describer: Describer, **options: Any) -> Planner:
+    return Own(llm, describer, memory="map", procedure=StageBeam(candidates=2), **options)
 
 
 def _navgpt_json(llm: ChatModel, describer: Describer, **options: Any) -> Planner:
@@ -42,4 +57,6 @@ PLANNERS: Mapping[str, Make] = {
     "NavGPT, best of N": _navgpt_best,
     "DiscussNav": DiscussNav,
     "DiscussNav, map": _discussnav_map,
+    "a user's own": Own,
+    "a user's own, map and stages": _own_with_all,
 }
