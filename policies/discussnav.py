@@ -110,16 +110,17 @@ class DiscussNav(Planner):
     def conclude(self, reply: Reply, situation: Situation) -> Choice:
         """Group the predictions by action and let the tester choose."""
         groups: dict[str, list[Choice]] = {}
-        problem = ReplyError("there is no reply")
+        problems: list[ReplyError] = []
         for text, parsed in zip(reply.texts, reply.parsed, strict=True):
             try:
                 choice = self.read_legal(replace(reply, texts=(text,), parsed=(parsed,)), situation)
                 groups.setdefault(choice.action, []).append(choice)
             except ReplyError as error:
-                problem = error
-                self.complain(f"a prediction was dropped: {error}")
+                problems.append(error)
         if not groups:
-            raise problem
+            raise problems[0]
+        for problem in problems:
+            self.complain(f"a prediction was dropped: {problem}")
         return self.tester.choose(groups, Consultation(self, situation, self._notes))
 
     def summarise(self, situation: Situation, choice: Choice) -> str:
@@ -141,7 +142,7 @@ class DiscussNav(Planner):
     def _decide(self, situation: Situation) -> tuple[Choice | None, list[str]]:
         if self.stop == "budget" and situation.observation.step >= self._budget():
             return Choice(STOP, f"the budget of {self._budget()} moves is used up"), self._problems
-        situation = self.fit(situation, self._messages)
+        situation = self.fit(situation)
         self._notes = self._consult(situation)
         return super()._decide(situation)
 

@@ -11,7 +11,7 @@ the prompt and, if it wants another reply than the default JSON object, reads th
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -247,18 +247,16 @@ class Planner(Policy):
         return schema if situation.map is None else with_plan(schema)
 
     def _check_length(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> None:
-        tokens = estimate_tokens(messages, schema) if self.prompt_tokens is not None else 0
-        if self.prompt_tokens is not None and tokens > self.prompt_tokens:
-            raise ContextLengthError(
-                f"the request has about {tokens} tokens, prompt_tokens allows {self.prompt_tokens}"
-            )
+        most = self.prompt_tokens
+        if most is not None and (tokens := estimate_tokens(messages, schema)) > most:
+            raise ContextLengthError(f"the request has about {tokens} tokens, prompt_tokens allows {most}")
 
-    def fit(self, situation: Situation, messages: Callable[[Situation], list[Message]]) -> Situation:
-        """Return a situation light enough for messages that keep to `prompt_tokens`, or as light as it gets."""
+    def fit(self, situation: Situation) -> Situation:
+        """Return a situation light enough for a deciding call within `prompt_tokens`, or as light as it gets."""
         if self.prompt_tokens is None:
             return situation
         most = self.prompt_tokens - (self.procedure.extra_tokens if self.procedure is not None else 0)
-        while estimate_tokens(messages(situation), self._form(situation)) > most:
+        while estimate_tokens(self._messages(situation), self._form(situation)) > most:
             lighter = situation.lighter()
             if lighter == situation:
                 break
@@ -274,7 +272,7 @@ class Planner(Policy):
 
     def _decide(self, situation: Situation) -> tuple[Choice | None, list[str]]:
         """Return the first usable choice, or None, with the reasons why replies were rejected."""
-        situation = self.fit(situation, self._messages)
+        situation = self.fit(situation)
         messages = self._messages(situation)
         for _ in range(1 + self.max_retries):
             try:
