@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from envs.houses.dataset import make_data, plan_splits
+from envs.houses.dataset import make_data
 from envs.houses.nav_graph import HouseNavGraph
+from envs.houses.splits import plan_splits
 from envs.r2r.env import R2R
 from eval.run_directory import RunDirectory
 from eval.runner import evaluate
