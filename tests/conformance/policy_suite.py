@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 
 import pytest
 
 from navagent.contracts import Env, Policy
 from navagent.rollout import check_needs, rollout
-from navagent.types import Decision, Episode, Observation, Trajectory
+from navagent.types import Action, Decision, Episode, MoveTo, Observation, Trajectory, TurnLeft
 
 
 class PolicySuite:
@@ -55,11 +56,31 @@ class PolicySuite:
         alone = [rollout(env, policy, one), rollout(env, policy, other)]
         assert interleaved(env, policy, one, other) == alone
 
+    def test_it_goes_on_where_another_decided(self, env: Env, policy: Policy) -> None:
+        episode = env.episodes[0]
+        observation = env.reset(episode)
+        policy.reset(episode.public())
+        for _ in range(4):
+            decide(env, policy, observation)
+            ways = observation.candidates or ()
+            action = MoveTo(ways[0].id) if ways else TurnLeft()
+            policy.overruled(observation, action)
+            observation = env.step(action)
+        env.step(decide(env, policy, observation))
+
     def test_its_decisions_fit_into_a_trace(self, env: Env, policy: Policy) -> None:
         decisions: list[Decision] = []
         rollout(env, policy, env.episodes[0], lambda _, decision: decisions.append(decision))
         assert decisions
         assert pickle.loads(pickle.dumps(decisions)) == decisions
+
+
+def decide(env: Env, policy: Policy, observation: Observation) -> Action:
+    """Return what a policy would do, the oracle told to those that need it."""
+    if "oracle_action" in policy.needs:
+        observation = replace(observation, oracle_action=env.oracle_action())
+    decided = policy.act(observation)
+    return decided.action if isinstance(decided, Decision) else decided
 
 
 def interleaved(env: Env, policy: Policy, one: Episode, other: Episode) -> list[Trajectory]:
