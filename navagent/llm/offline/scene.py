@@ -16,7 +16,7 @@ are degrees relative to where the agent faces):
 "Way so far" and the two lines after it are a map's, the last for a place that was seen but not visited; "Thought:" and
 "Seen:" hold what is to be summarised. Without a line "Instruction:" the instruction is the text before the first
 direction. A candidate was visited if the map says so; without a map, if its id occurs outside the "Navigable" lines.
-The number of moves made is that of the last history line.
+The number of moves made is that of the last history line, or the 3 of "after 3 of at most 10 moves" if that is larger.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ _OBJECTS = re.compile(r"^ *Objects: *(.*)$", re.MULTILINE)
 _NAVIGABLE = re.compile(r"^ *Navigable: *(.*)$", re.MULTILINE)
 _CANDIDATE = re.compile(rf"(\S+): ({_SIDE}), [\d.]+ m(?:, (up|down) (\d+))?(?:;|$)")
 _HISTORY = re.compile(r"(?:^|(?<=\s))(\d+)\. At [^:\n]+: .*? Then (?:went|turned) .*? to \S+", re.MULTILINE)
+_MOVES = re.compile(r"after (\d+) of at most \d+ moves")
 _INSTRUCTION = re.compile(r"^\W*Instruction\W*: *(.+)$", re.MULTILINE | re.IGNORECASE)
 _MAP = re.compile(r"^(?:Map: |Way so far: |\d+ leads to |Plan so far: ).*$", re.MULTILINE)
 _WAY_SO_FAR = re.compile(r"^Way so far: (.+)$", re.MULTILINE)
@@ -118,7 +119,7 @@ def read_scene(messages: Sequence[Message]) -> Scene:
         told = listing.sub("", told)
     places, near, touched, sights = _around(texts[-1], told)
     far = tuple((name, stems(seen)) for name, seen in _FAR.findall(texts[-1]))
-    lines = [int(number) for number in _HISTORY.findall(texts[-1])]
+    lines = [int(number) for pattern in (_HISTORY, _MOVES) for number in pattern.findall(texts[-1])]
     moves = max([*lines, len(texts) - 1, sum(place.visited for place in places)])
     return Scene(instruction, _clauses(instruction), moves, places, near, touched, sights, far)
 
@@ -183,10 +184,11 @@ def _clauses(instruction: str) -> tuple[Clause, ...]:
     text = instruction.lower()
     cuts = [0, *(cut for match in _CLAUSE.finditer(text) for cut in match.span()), len(text)]
     spans = [(a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=True) if text[a:b].strip()]
-    return tuple(_clause(text[a:b].strip(), (a + b) / 2 / len(text)) for a, b in spans)
+    return tuple(read_clause(text[a:b].strip(), (a + b) / 2 / len(text)) for a, b in spans)
 
 
-def _clause(text: str, position: float) -> Clause:
+def read_clause(text: str, position: float) -> Clause:
+    """Return what a piece of an instruction says (lower case); `position` is where it stands in the whole, 0 to 1."""
     left = _LEFT_BEHIND.search(text)
     words = stems(text) - (stems(left.group(1)) if left else frozenset())
     # What one sees of a way out, and of a way in.
