@@ -3,11 +3,12 @@
 from navagent.lazy import exports
 
 _MODULES = {
+    "A2Nav": "policies.a2nav",
     "DiscussNav": "policies.discussnav",
     "NavGPT": "policies.navgpt",
     "Random": "policies.baselines",
     "ShortestPath": "policies.baselines",
     "Stop": "policies.baselines",
 }
-__all__ = ["DiscussNav", "NavGPT", "Random", "ShortestPath", "Stop"]
+__all__ = ["A2Nav", "DiscussNav", "NavGPT", "Random", "ShortestPath", "Stop"]
 __getattr__ = exports(__name__, _MODULES)

@@ -21,15 +21,20 @@ import navagent
 import navagent.llm
 import navagent.perception
 import policies
+import policies.encoders
+import policies.navigators
 import policies.procedures
 from navagent.errors import ConfigError
 
 BUILT_IN: Mapping[str, tuple[ModuleType, ...]] = {
     "policy": (policies,),
+    "fast": (policies,),
     "procedure": (policies.procedures,),
     "env": (envs,),
     "llm": (navagent.llm,),
     "describer": (navagent.perception, envs.houses),
+    "navigator": (policies.navigators,),
+    "encoder": (policies.encoders,),
 }
 """Where the classes of ours live, by the option that takes them."""
 
@@ -86,7 +91,7 @@ def describe(error: BaseException) -> str:
 
 
 def _config_files(arguments: Sequence[str]) -> Iterator[Path]:
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if argument == "--config" and following:
             yield Path(following)
         elif argument.startswith("--config="):
