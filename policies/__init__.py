@@ -9,6 +9,7 @@ _MODULES = {
     "Random": "policies.baselines",
     "ShortestPath": "policies.baselines",
     "Stop": "policies.baselines",
+    "SwiftSage": "policies.swiftsage",
 }
-__all__ = ["A2Nav", "DiscussNav", "NavGPT", "Random", "ShortestPath", "Stop"]
+__all__ = ["A2Nav", "DiscussNav", "NavGPT", "Random", "ShortestPath", "Stop", "SwiftSage"]
 __getattr__ = exports(__name__, _MODULES)
