@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from navagent.contracts import ChatModel, Describer
+from navagent.contracts import ChatModel, Describer, Policy
+from navagent.llm.offline import OfflineChat
+from policies.a2nav import A2Nav
+from policies.baselines import Random
 from policies.discussnav import DiscussNav
 from policies.navgpt import NavGPT
+from policies.navigators.chat import ChatNavigator
+from policies.navigators.graph import GraphNavigator
 from policies.planner import Planner, Situation
 from policies.staged import BestOfN, StageBeam
+from policies.swiftsage import SwiftSage
 
 Make: TypeAlias = Callable[..., Planner]
 
@@ -60,3 +66,13 @@ PLANNERS: Mapping[str, Make] = {
     "a user's own": Own,
     "a user's own, map and stages": _own_with_all,
 }
+
+COMPOSED: Mapping[str, Callable[[ChatModel, Describer], Policy]] = {
+    "A2Nav": lambda llm, texts: A2Nav(llm, GraphNavigator(texts)),
+    "A2Nav, chat": lambda llm, texts: A2Nav(llm, ChatNavigator(llm, texts)),
+    "SwiftSage": lambda llm, texts: SwiftSage(llm, texts, A2Nav(OfflineChat(), GraphNavigator(texts))),
+    "SwiftSage, Random": lambda llm, texts: SwiftSage(llm, texts, Random()),
+}
+"""Planners made of parts that do not ask the model at every step."""
+
+EVERY: Mapping[str, Callable[..., Policy]] = {**PLANNERS, **COMPOSED}

@@ -18,7 +18,7 @@ from envs.r2r.env import R2R
 from eval.run_directory import RunDirectory
 from eval.runner import evaluate
 from eval.summary import summarise
-from navagent.contracts import Describer, Env
+from navagent.contracts import Describer, Env, Policy
 from navagent.errors import ConfigError
 from navagent.llm.offline import OfflineChat
 from navagent.llm.openai_chat import OpenAIChat
@@ -29,7 +29,7 @@ from navagent.rollout import check_needs, rollout
 from navagent.types import Candidate, Decision, Description, MoveTo, Observation, Stop
 from tests.chat_server import ChatServer, Refusal, Request, Step, Text
 from tests.kitchen import AHEAD, EPISODE, INSTRUCTION, LEFT, LEGAL, Captions, see
-from tests.policies.lineup import PLANNERS, Make
+from tests.policies.lineup import EVERY, PLANNERS, Make
 from tests.scripted import fields_of, first_way, willing
 
 for_each_planner = pytest.mark.parametrize("make", PLANNERS.values(), ids=PLANNERS.keys())
@@ -221,11 +221,11 @@ def test_a_limit_below_the_newest_observation_sends_nothing_and_is_counted(make:
 NAVGPTS_TOKENS = 2500
 """NavGPT's published figure is about 2,465 input tokens per decision."""
 
-SINGLE = [name for name in PLANNERS if "stages" not in name and "best" not in name]
+SINGLE = [name for name in EVERY if "stages" not in name and "best" not in name]
 """Procedures multiply a planner's calls, which is what they are for."""
 
 
-def tokens_per_decision(make: Make, env: Env, describer: Describer, episodes: int) -> list[int]:
+def tokens_per_decision(make: Callable[..., Policy], env: Env, describer: Describer, episodes: int) -> list[int]:
     """Return the input tokens of every decision that took a call, over episodes spread over the split."""
     found: list[int] = []
 
@@ -241,7 +241,7 @@ def tokens_per_decision(make: Make, env: Env, describer: Describer, episodes: in
 @pytest.mark.parametrize("name", SINGLE)
 def test_tokens_per_decision_on_r2r(name: str, real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     env, texts = R2R("val_unseen", str(real_data)), NavGPTTexts(str(real_data))
-    tokens = tokens_per_decision(PLANNERS[name], env, texts, episodes=40)
+    tokens = tokens_per_decision(EVERY[name], env, texts, episodes=40)
     with capsys.disabled():
         print(f"\n{name}: {median(tokens):,.0f} input tokens per decision at the median, {max(tokens):,} at most")
     assert median(tokens) <= NAVGPTS_TOKENS
@@ -255,9 +255,11 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@for_each_planner
+@pytest.mark.parametrize("make", EVERY.values(), ids=EVERY.keys())
 @pytest.mark.parametrize("place", ["R2R", "houses"])
-def test_every_planner_runs_on_every_environment(make: Make, place: str, tiny_data: Path, houses: Path) -> None:
+def test_every_planner_runs_on_every_environment(
+    make: Callable[..., Policy], place: str, tiny_data: Path, houses: Path
+) -> None:
     env: Env = R2R("val_unseen", str(tiny_data)) if place == "R2R" else HouseNavGraph("val_unseen", str(houses))
     describer = NavGPTTexts(str(tiny_data)) if place == "R2R" else HouseTexts(str(houses))
     policy = make(OfflineChat(), describer)
