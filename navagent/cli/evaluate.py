@@ -53,8 +53,8 @@ def run(arguments: Sequence[str]) -> int:
     folder = Path(options.runs_dir) / (options.name or default_name(identity))
     if len(folder.name) > LONGEST_NAME:
         raise ConfigError(f"--name may have at most {LONGEST_NAME} characters, not {len(folder.name)}.")
-    meter = _Meter(options, folder / "calls.jsonl")
-    built = _build(parser, options, meter)
+    meter = Meter(options, folder / "calls.jsonl")
+    built = build(parser, options, meter)
     env, policy = built.env, built.policy
     check_needs(env, policy)
     meter.check_budget()
@@ -93,7 +93,7 @@ def _by_name(metrics: Sequence[Metric]) -> dict[str, Metric]:
     return named
 
 
-def _build(parser: ArgumentParser, options: Namespace, meter: _Meter) -> Namespace:
+def build(parser: ArgumentParser, options: Namespace, meter: Meter) -> Namespace:
     """Construct what the options name.
 
     Raises:
@@ -104,14 +104,16 @@ def _build(parser: ArgumentParser, options: Namespace, meter: _Meter) -> Namespa
     except (NavAgentError, KeyboardInterrupt):
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error.__cause__, NavAgentError):  # jsonargparse wraps what an optional part's constructor raises
+            raise error.__cause__ from error
         raise ConfigError(f"The environment or the policy cannot be constructed: {describe(error)}.") from error
     return built
 
 
-class _Meter:
+class Meter:
     """Wraps every chat model of the run with one ledger and one cache."""
 
-    def __init__(self, options: Namespace, calls: Path) -> None:
+    def __init__(self, options: Namespace, calls: Path | None) -> None:
         self._cache: ReplyCache | None = None
         self._cache_folder = cache_folder(options.cache)
         self.ledger = Ledger(load_prices(options.prices), options.budget_usd, calls)
@@ -133,7 +135,7 @@ class _Meter:
                     self.ledger.price_for_budget(model.name)
 
 
-def _facts(env: Env, policy: Policy, meter: _Meter, config: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(env: Env, policy: Policy, meter: Meter, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a summary says beside the results."""
     return {
         "policy": class_name(config["policy"]),

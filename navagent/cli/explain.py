@@ -30,12 +30,13 @@ _NOISE = re.compile(
 )
 
 
-def explain(message: str, flags: Sequence[str]) -> str:
+def explain(message: str, flags: Sequence[str], command: str = "navagent eval") -> str:
     """Return a report as one sentence.
 
     Args:
         message: What jsonargparse reported.
         flags: All options, for the nearest match.
+        command: Whose options they are.
     """
     keys = _KEY.findall(message)
     # Options of ours are written with dashes, constructor arguments as they stand in the constructor.
@@ -46,13 +47,11 @@ def explain(message: str, flags: Sequence[str]) -> str:
     owners = _CLASS.findall(message)
     if (match := re.search(r"Option '([^']+)' is not accepted", reason)) and not owners:
         hint = nearest(f"--{match.group(1)}", flags)
-        return f"There is no option {match.group(1)}.{hint} `navagent eval --help` lists them."
+        return f"There is no option {match.group(1)}.{hint} `{command} --help` lists them."
     if match:
         return _no_such_option(match.group(1), owners[-1])
     if match := re.search(r"unrecognized arguments: (\S+)", reason):
-        return (
-            f"There is no option {match.group(1)}.{nearest(match.group(1), flags)} `navagent eval --help` lists them."
-        )
+        return f"There is no option {match.group(1)}.{nearest(match.group(1), flags)} `{command} --help` lists them."
     if match := re.search(r"following arguments are required: (.+)", reason):
         missing = [f"{where}.{name}" if keys else f"--{name}" for name in match.group(1).split(", ")]
         return f"{f'{owners[-1]} needs' if owners else 'Give'} {', '.join(missing)} (or a --config that has it)."

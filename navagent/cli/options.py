@@ -58,4 +58,4 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
         return parser.parse_args(list(arguments))
     except jsonargparse.ArgumentError as error:
         flags = [flag for action in parser._actions for flag in action.option_strings]
-        raise ConfigError(explain(str(error), flags)) from error
+        raise ConfigError(explain(str(error), flags, parser.prog)) from error

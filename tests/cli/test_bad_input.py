@@ -47,7 +47,22 @@ FILES = {
 }
 """What the mistakes below refer to."""
 
+A2NAV = ("eval", "--config", str(CHECKOUT / "configs" / "r2r_a2nav.yaml"))
+SWIFTSAGE = ("eval", "--config", str(CHECKOUT / "configs" / "r2r_swiftsage.yaml"))
+
 MISTAKES = {
+    "no option": (("eval",), "Give --env, --policy", ""),
+    "unknown navigator": (
+        (*A2NAV, "--policy.navigator", "GrphNavigator"),
+        "GrphNavigator cannot be used",
+        "Did you mean 'GraphNavigator'? Name one of ours (ChatNavigator, GraphNavigator)",
+    ),
+    "unknown switch": (
+        (*SWIFTSAGE, "--policy.switches", "[stuck,critcal]"),
+        "--policy.switches: must be one of",
+        "not 'critcal'",
+    ),
+    "impatient": ((*SWIFTSAGE, "--policy.patience", "0"), "patience, most_plans and most_moves must be at least 1", ""),
     "unknown split": ((*NAVGPT, "--env.split", "val_unsen"), "no split 'val_unsen'", "Did you mean 'val_unseen'?"),
     "unknown policy": ((*RANDOM[:3], "--policy", "NavGTP"), "--policy NavGTP cannot be used", "Did you mean 'NavGPT'?"),
     "unknown module": ((*RANDOM[:3], "--policy", "nope.Mine"), "nope.Mine cannot be used", "No module named 'nope'"),

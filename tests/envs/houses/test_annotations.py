@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from envs.houses.annotations import load_sub_tasks
-from envs.houses.dataset import make_data, plan_splits
+from envs.houses.dataset import make_data
+from envs.houses.splits import plan_splits
 from navagent.errors import DataError
 
 
