@@ -23,6 +23,9 @@ TITLES = {
     "sdtw": "SDTW",
     "cls": "CLS",
     "steps": "moves per episode",
+    "exact_match": "decompositions without a mistake",
+    "action_accuracy": "action types",
+    "landmark_f1": "landmarks, F1",
 }
 
 
