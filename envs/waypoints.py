@@ -170,14 +170,16 @@ class Waypoints(Env):
     # ------------------------------------------------------------------------------------------- walking
     def _walk(self, target: Position) -> tuple[Observation, bool]:
         """Go to a place; return the last observation and whether anything was touched."""
-        seen, collided = self._seen, False
+        seen, collided, turned = self._seen, False, 0.0
         bearing, distance = _towards(seen, target)
         while distance > ARRIVED and not seen.done:
-            if abs(bearing) > TURN / 2 + 1e-9:
+            # Never to and fro: an agent that turns by more than R2R-CE's 15 degrees may find no heading near enough.
+            if abs(bearing) > TURN / 2 + 1e-9 and turned * bearing >= 0:
+                turned = bearing
                 seen = self._env.step(TurnRight() if bearing > 0 else TurnLeft())
                 bearing, distance = _towards(seen, target)
                 continue
-            before = distance
+            before, turned = distance, 0.0
             seen = self._env.step(Forward())
             collided = collided or seen.collided
             bearing, distance = _towards(seen, target)

@@ -22,7 +22,19 @@ from navagent.contracts import Env
 from navagent.errors import ConfigError
 from navagent.llm.offline import OfflineChat
 from navagent.rollout import rollout
-from navagent.types import Action, Candidate, Episode, Forward, MoveTo, Observation, Stop, Trajectory, View
+from navagent.types import (
+    Action,
+    Candidate,
+    Episode,
+    Forward,
+    MoveTo,
+    Observation,
+    Stop,
+    Trajectory,
+    TurnLeft,
+    TurnRight,
+    View,
+)
 from policies.baselines import Random, ShortestPath
 from policies.navgpt import NavGPT
 from tests.benchmarks.waypoints import measure
@@ -241,6 +253,26 @@ def test_a_move_into_something_unseen_ends_and_says_so(folder: Path) -> None:
             collisions += after.collided
             assert len(walker.trajectory().poses) < 60
     assert collisions > 5
+
+
+class WideTurns(HouseEnv):
+    """Turns by 60 degrees, as four turns of 15."""
+
+    def step(self, action: Action) -> Observation:
+        for _ in range(3 if isinstance(action, TurnLeft | TurnRight) else 0):
+            super().step(action)
+        return super().step(action)
+
+
+def test_an_agent_that_turns_in_wide_steps_does_not_turn_to_and_fro(folder: Path) -> None:
+    env = Waypoints(WideTurns("val_unseen", str(folder), size=8, panorama_height=30))
+    start = env.reset(env.episodes[0])
+    assert start.candidates
+    for candidate in start.candidates:
+        walker = copy.deepcopy(env)
+        after = walker.step(MoveTo(candidate.id))
+        assert not after.done
+        assert len(walker.trajectory().poses) < 100
 
 
 class Blindfolded(HouseEnv):
