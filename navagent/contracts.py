@@ -124,12 +124,16 @@ class ChatModel(Shared, ABC):
         identity: Everything about the model that could change a reply; with the request it keys the disk cache.
         most_output_tokens: Most tokens of one reply, for the budget.
         is_language_model: False for stand-ins, so that every summary says so.
+        sees_images: Whether messages may carry pictures; planners that send some refuse a model that does not see.
+        is_free: Whether it runs on this machine, so that no call costs money.
     """
 
     name: str
     identity: str
     most_output_tokens: int = 4096
     is_language_model: bool = True
+    sees_images: bool = False
+    is_free: bool = False
 
     @abstractmethod
     def chat(

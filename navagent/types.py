@@ -8,6 +8,7 @@ clockwise from where the agent faces and lies in [-pi, pi).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -252,12 +253,68 @@ Action: TypeAlias = Stop | Forward | TurnLeft | TurnRight | MoveTo
 
 
 # ------------------------------------------------------------------------------------- language model calls
+Detail: TypeAlias = Literal["low", "high", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An encoded picture for a chat model (`navagent.images` makes one from an array).
+
+    Attributes:
+        data: The file's bytes, PNG or JPEG.
+        media_type: "image/png" or "image/jpeg".
+        width: Pixels.
+        height: Pixels.
+        label: What the model is told right before it, as "Picture 1:"; may be empty.
+        detail: How closely the model looks: OpenAI's `detail`. Models without such an option ignore it.
+    """
+
+    data: bytes
+    media_type: Literal["image/png", "image/jpeg"]
+    width: int
+    height: int
+    label: str = ""
+    detail: Detail = "auto"
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file's bytes, hexadecimal: its name in caches and run directories."""
+        return sha256(self.data).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Image({self.sha256[:12]}, {self.width} x {self.height}, {self.label!r}, {self.detail})"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a chat."""
+    """One turn of a chat.
+
+    Attributes:
+        role: Who speaks.
+        content: The text.
+        images: Pictures that follow the text, each after its label.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[Image, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the message for files and cache keys: pictures by their hash, no key `images` without any."""
+        said: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.images:
+            said["images"] = [
+                {
+                    "sha256": image.sha256,
+                    "media_type": image.media_type,
+                    "width": image.width,
+                    "height": image.height,
+                    "label": image.label,
+                    "detail": image.detail,
+                }
+                for image in self.images
+            ]
+        return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class Meter:
         """Refuse a budget for a model without a price before the first call."""
         if self.ledger.budget_usd is not None:
             for model in self.models:
-                if model.is_language_model:
+                if model.is_language_model and not model.is_free:
                     self.ledger.price_for_budget(model.name)
 
 

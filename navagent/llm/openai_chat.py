@@ -14,6 +14,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from navagent.contracts import ChatModel
 from navagent.errors import ChatConnectionError, ChatError, ChatSetupError, ChatTimeoutError, ContextLengthError
+from navagent.images import data_url
 from navagent.llm.json_text import find_json
 from navagent.types import Message, Reply
 
@@ -22,6 +23,7 @@ _OPTIONAL = ("response_format", "temperature", "top_p", "seed", "stop", "n", "ma
 _CONTEXT = re.compile(
     r"context.{0,20}(length|window|size)|too many tokens|prompt is too long|maximum.{0,20}tokens", re.I
 )
+_PICTURES = re.compile(r"image_url|image input|images? (is|are) not|multimodal|at most 0 image|vision", re.I)
 _ADDRESS = re.compile(r"https?://[^\s@]+")
 _BAD_BODIES = 3
 """Attempts at a reply whose body is not a chat completion; the client's own retries cover status codes only."""
@@ -45,6 +47,9 @@ class OpenAIChat(ChatModel):
     Raises:
         ChatSetupError: The key is missing.
     """
+
+    sees_images = True
+    """For the server to refuse: what a model can see is not in its name."""
 
     def __init__(
         self,
@@ -97,7 +102,7 @@ class OpenAIChat(ChatModel):
         started = time.monotonic()
         request: dict[str, Any] = {
             "model": self.name,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "messages": [{"role": message.role, "content": _content(message)} for message in messages],
             "max_completion_tokens": sampling.pop("max_tokens", self.most_output_tokens),
             **sampling,
         }
@@ -123,7 +128,8 @@ class OpenAIChat(ChatModel):
             except openai.OpenAIError as error:
                 name = _refused_parameter(error, accepted)
                 if name is None:
-                    raise self._translate(error) from None  # the client's own text may hold the key
+                    # The client's own text may hold the key.
+                    raise self._translate(error, _with_pictures(request)) from None
                 refused.add(name)
             else:
                 with self._lock:  # only now is it certain that these were the reason
@@ -140,8 +146,13 @@ class OpenAIChat(ChatModel):
                 return completion
         raise ChatError(f"{self.name}: the server sent {_BAD_BODIES} times a body that is no chat completion.")
 
-    def _translate(self, error: openai.OpenAIError) -> ChatError:
-        """Return one of our errors, with the key struck from its text."""
+    def _translate(self, error: openai.OpenAIError, pictures: bool = False) -> ChatError:
+        """Return one of our errors, with the key struck from its text.
+
+        Args:
+            error: The client's error.
+            pictures: Whether the request carried some, so that they may be what the server refused.
+        """
         text = " ".join(str(error).split())
         if self._key:
             text = text.replace(self._key, "[key]")
@@ -155,10 +166,30 @@ class OpenAIChat(ChatModel):
             )
         if code == "context_length_exceeded" or (isinstance(error, openai.BadRequestError) and _CONTEXT.search(text)):
             return ContextLengthError(text)
+        if pictures and isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
+            if _PICTURES.search(text):
+                return ChatSetupError(f"{text} (does this model see pictures? `--policy.view text` sends none).")
+            return ChatError(text)
         hopeless = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
         if isinstance(error, hopeless) or code == "insufficient_quota":
             return ChatSetupError(f"{text} (check the key, the model's name, the address and the account's quota).")
         return ChatError(text)
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """Return a message's content as the API takes it: a string, or parts where there are pictures."""
+    if not message.images:
+        return message.content
+    parts: list[dict[str, Any]] = [{"type": "text", "text": message.content}]
+    for image in message.images:
+        if image.label:
+            parts.append({"type": "text", "text": image.label})
+        parts.append({"type": "image_url", "image_url": {"url": data_url(image), "detail": image.detail}})
+    return parts
+
+
+def _with_pictures(request: Mapping[str, Any]) -> bool:
+    return any(isinstance(message["content"], list) for message in request["messages"])
 
 
 def _accepted(request: Mapping[str, Any], refused: Collection[str]) -> dict[str, Any]:

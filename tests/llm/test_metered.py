@@ -9,16 +9,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from navagent.contracts import ChatModel
 from navagent.errors import BudgetError, ChatError, ConfigError, ContextLengthError
+from navagent.images import encode
 from navagent.llm import OpenAIChat
 from navagent.llm.cache import ReplyCache
 from navagent.llm.ledger import Ledger
 from navagent.llm.metered import Metered, estimate_input_tokens
 from navagent.llm.prices import Price, Prices
-from navagent.types import Message, Reply
+from navagent.types import Detail, Message, Reply
 from tests.chat_server import ChatServer, ContextLength, RefuseParameter, Script, Status, Text, Usage
 
 MODEL = "some-model"
@@ -57,6 +59,36 @@ def test_second_request_is_answered_from_the_cache_for_nothing(cache: ReplyCache
     assert first.cost_usd == pytest.approx(COST)
     assert (first.cached, second.cached, second.cost_usd, second.texts) == (False, True, 0.0, first.texts)
     assert ledger.spent_usd == pytest.approx(COST)
+
+
+def test_a_request_with_another_picture_is_another_request(cache: ReplyCache) -> None:
+    def seeing(shade: int, detail: Detail = "low") -> tuple[Message, ...]:
+        return (Message("user", "Where to?", (encode(np.full((8, 8, 3), shade, np.uint8), detail=detail),)),)
+
+    with ChatServer([ANSWER]) as server:
+        chat = Metered(connect(server), Ledger(PRICES), cache)
+        replies = [chat.chat(asked) for asked in (seeing(0), seeing(200), seeing(0), seeing(0, "high"))]
+    assert [reply.cached for reply in replies] == [False, False, True, False]
+
+
+class Local(ChatModel):
+    """Runs here, for nothing."""
+
+    name = identity = "local"
+    is_free = True
+
+    def chat(
+        self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None, n: int = 1, **sampling: Any
+    ) -> Reply:
+        return Reply(("left",), (None,), "local", 30, 7)
+
+
+def test_a_local_model_is_cached_and_costs_nothing_even_within_a_budget(cache: ReplyCache, tmp_path: Path) -> None:
+    ledger = Ledger(PRICES, budget_usd=0.0, file=tmp_path / "calls.jsonl")
+    chat = Metered(Local(), ledger, cache)
+    first, second = chat.chat(ASKED), chat.chat(ASKED)
+    assert (first.cost_usd, first.cached, second.cached) == (0.0, False, True)
+    assert ledger.spent_usd == 0.0
 
 
 def test_cached_reply_keeps_its_data_and_tokens(cache: ReplyCache) -> None:

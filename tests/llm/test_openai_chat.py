@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import traceback
@@ -9,9 +10,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 
 from navagent.errors import ChatConnectionError, ChatError, ChatSetupError, ContextLengthError
+from navagent.images import encode
 from navagent.llm import OpenAIChat
 from navagent.types import Message
 from tests.chat_server import (
@@ -517,3 +520,48 @@ def test_half_an_emoji_in_a_reply_can_be_sent_back() -> None:
         chat = connect(server, max_retries=0)
         said = chat.chat(ASKED).text
         assert chat.chat([*ASKED, Message("assistant", said)]).text == "left"
+
+
+# ----------------------------------------------------------------------------------------------------- pictures
+PICTURE = encode(np.full((48, 64, 3), 120, np.uint8), label="Picture 1:", detail="low")
+SHOWN = (Message("system", "You see."), Message("user", "What is this?", (PICTURE,)))
+
+
+def test_pictures_follow_the_text_as_data_urls_with_their_labels_and_detail() -> None:
+    with ChatServer([Text("a wall", usage=Usage(385, 2))]) as server:
+        reply = connect(server).chat(SHOWN)
+    system, user = server.bodies[0]["messages"]
+    assert system["content"] == "You see."
+    asked, label, picture = user["content"]
+    assert (asked, label) == ({"type": "text", "text": "What is this?"}, {"type": "text", "text": "Picture 1:"})
+    assert picture["type"] == "image_url"
+    assert picture["image_url"]["detail"] == "low"
+    kind, _, body = picture["image_url"]["url"].partition(",")
+    assert kind == "data:image/jpeg;base64"
+    assert base64.b64decode(body) == PICTURE.data
+    assert reply.input_tokens == 385  # the server's count, pictures included
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid content type. image_url is only supported by certain models.",
+        "some-model is not a multimodal model",
+        "No endpoints found that support image input",
+    ],
+)
+def test_a_model_without_eyes_is_a_set_up_error_that_says_what_to_do(message: str) -> None:
+    with ChatServer([Status(400, message)]) as server, pytest.raises(ChatSetupError, match=r"--policy\.view text"):
+        connect(server).chat(SHOWN)
+
+
+def test_another_refusal_of_a_request_with_pictures_concerns_that_request_only() -> None:
+    blocked = Status(400, "The request was blocked by a content filter.")
+    with ChatServer([blocked]) as server, pytest.raises(ChatError, match="content filter") as caught:
+        connect(server).chat(SHOWN)
+    assert not isinstance(caught.value, ChatSetupError)
+
+
+def test_pictures_too_many_for_the_context_are_a_context_error() -> None:
+    with ChatServer([ContextLength()]) as server, pytest.raises(ContextLengthError):
+        connect(server).chat(SHOWN)
