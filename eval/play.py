@@ -17,7 +17,7 @@ from eval.rules import Rules
 from navagent.contracts import Env, Policy
 from navagent.errors import ChatConnectionError, ChatError, ChatSetupError, ConfigError, NavAgentError
 from navagent.rollout import rollout
-from navagent.types import Call, Decision, Episode, Observation, Trajectory
+from navagent.types import Call, Decision, Episode, Image, Observation, Trajectory
 
 Steps = Sequence[tuple[dict[str, Any], Decision]]
 """What the trace keeps of each observation, and the decision. Not the observation: 36 pictures take 70 MB."""
@@ -33,11 +33,13 @@ class Played:
 
     Attributes:
         result: What the run keeps of it.
-        trace: JSON lines: the episode, then each decision.
+        trace: JSON lines: the episode, then each decision; pictures by their hash.
+        images: The pictures that were sent to a model, by their hash.
     """
 
     result: EpisodeResult
     trace: str
+    images: Mapping[str, Image]
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,9 @@ def play(env: Env, policy: Policy, episode: Episode, scorer: Scorer, stopping: t
         env.reset(episode)
     seconds = time.monotonic() - started
     result = _result(env.trajectory(), episode, steps, lost, error, seconds, scorer)
-    return Played(result, _trace(episode, steps, lost, result, trail))
+    calls = [*(call for _, decision in steps for call in decision.calls), *lost]
+    images = {image.sha256: image for call in calls for message in call.messages for image in message.images}
+    return Played(result, _trace(episode, steps, lost, result, trail), images)
 
 
 def _result(
@@ -157,7 +161,7 @@ def _trace(episode: Episode, steps: Steps, lost: Sequence[Call], result: Episode
         "metrics": result.metrics,
         "error": result.error,
         "traceback": trail,
-        "calls_without_decision": [asdict(call) for call in lost],
+        "calls_without_decision": [_call(call) for call in lost],
     }
     lines = [head, *({**seen, **_decided(decision)} for seen, decision in steps)]
     return "".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
@@ -178,5 +182,13 @@ def _decided(decision: Decision) -> dict[str, Any]:
         "thought": decision.thought,
         "problems": decision.problems,
         "fallback": decision.fallback,
-        "calls": [asdict(call) for call in decision.calls],
+        "calls": [_call(call) for call in decision.calls],
+    }
+
+
+def _call(call: Call) -> dict[str, Any]:
+    return {
+        "purpose": call.purpose,
+        "messages": [message.as_json() for message in call.messages],
+        "reply": asdict(call.reply),
     }

@@ -11,17 +11,17 @@ from typing import Any
 
 import yaml
 
-from eval.records import EpisodeResult
 from eval.rules import DISTANCES_IN_METRES
 from eval.run_directory import RunDirectory
 from eval.tables import TITLES, heading, notes, show
+from eval.trace_page import write_trace_page
 
 _HERE = Path(__file__).parent
 _PUBLISHED_COLUMNS = ("tl", "ne", "osr", "sr", "spl")
 
 
 def write_report(directory: RunDirectory) -> Path:
-    """Write `report.html` from the summary and the results, and return its path.
+    """Write `report.html` from the summary and the results, and a page per episode with pictures; return its path.
 
     Everything that came from the world or from a model is escaped; the page loads nothing from elsewhere.
 
@@ -36,7 +36,7 @@ def write_report(directory: RunDirectory) -> Path:
         notes="".join(f"<p class=note>{escape(note)}</p>" for note in notes(summary)),
         metrics=_metrics(summary),
         published=_published(summary, title),
-        data=_episode_data(directory.results()),
+        data=_episode_data(directory),
         details=escape(yaml.safe_dump({key: summary[key] for key in _DETAILS}, sort_keys=False)),
     )
     return directory.write("report.html", page)
@@ -84,8 +84,9 @@ def _row(cells: Sequence[str], tag: str = "td") -> str:
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _episode_data(results: Sequence[EpisodeResult]) -> str:
+def _episode_data(directory: RunDirectory) -> str:
     """Return the episodes as JSON that is safe inside a script element."""
+    with_pictures = (directory.path / "images").is_dir()  # else no trace needs to be read
     rows = [
         {
             "id": result.episode_id,
@@ -96,8 +97,9 @@ def _episode_data(results: Sequence[EpisodeResult]) -> str:
             "fallbacks": result.fallbacks,
             "cost": result.usage.cost_usd,
             "error": result.error,
-            "trace": RunDirectory.trace_name(result.episode_id),
+            "trace": directory.trace_name(result.episode_id),
+            "page": write_trace_page(directory, result.episode_id) if with_pictures else None,
         }
-        for result in sorted(results, key=lambda result: result.episode_id)
+        for result in sorted(directory.results(), key=lambda result: result.episode_id)
     ]
     return json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c")

@@ -1,5 +1,7 @@
 """A run on disk: `config.yaml`, `episodes.jsonl`, `traces/`, and at the end `summary.json`, `report.html`.
 
+Pictures that were sent to a model lie in `images/`, each once, named by its hash; traces refer to them by it.
+
 Killing the process at any moment loses at most the episodes in flight: results are appended line by line, everything
 else is written to a temporary file first and renamed.
 """
@@ -22,6 +24,9 @@ import yaml
 from eval.records import EpisodeResult
 from navagent.errors import RunError
 from navagent.files import append_whole
+from navagent.types import Image
+
+SUFFIXES = {"image/png": "png", "image/jpeg": "jpg"}
 
 _SAFE = re.compile(r"[^\w.-]+")
 
@@ -156,18 +161,37 @@ class RunDirectory:
         """Return where an episode's trace lies, relative to the run's folder."""
         return f"traces/{_SAFE.sub('_', episode_id)}.jsonl"
 
+    @staticmethod
+    def image_name(sha256: str, media_type: str) -> str:
+        """Return where a picture lies, relative to the run's folder; 256 folders, since a run may have 100,000."""
+        return f"images/{sha256[:2]}/{sha256}.{SUFFIXES[media_type]}"
+
+    def keep_image(self, sha256: str, image: Image) -> None:
+        """Keep a picture unless it is kept already.
+
+        Raises:
+            RunError: The disk is full or the folder cannot be written.
+        """
+        file = self.path / self.image_name(sha256, image.media_type)
+        if not file.exists():
+            with _clear_errors(file):
+                file.parent.mkdir(parents=True, exist_ok=True)
+            self._write(file, image.data)
+
     def write(self, name: str, text: str) -> Path:
         """Write a file atomically and return its path.
 
         Raises:
             RunError: The disk is full or the folder cannot be written.
         """
-        file = self.path / name
+        # Half an emoji from a model's reply cannot be encoded; it must not cost the file.
+        return self._write(self.path / name, text.encode(errors="replace"))
+
+    def _write(self, file: Path, content: bytes) -> Path:
         temporary = file.with_name(file.name + ".part")
         with _clear_errors(file):
             try:
-                # Half an emoji from a model's reply cannot be encoded; it must not cost the file.
-                temporary.write_text(text, encoding="utf-8", errors="replace")
+                temporary.write_bytes(content)
                 temporary.replace(file)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -128,6 +128,8 @@ def _collect(
         if isinstance(played, NavAgentError):
             return Outcome(complete=False, reason=str(played))
         try:
+            for name, image in played.images.items():
+                directory.keep_image(name, image)
             # The trace first: a result in the list is the promise that its trace is whole.
             directory.write(directory.trace_name(played.result.episode_id), played.trace)
             directory.append(played.result)
