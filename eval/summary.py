@@ -10,7 +10,18 @@ from typing import Any
 from eval.records import EpisodeResult, Usage
 from eval.statistics import LEVEL, RESAMPLES, Estimate, estimate
 
-PACKAGES = ("navagent", "numpy", "scipy", "networkx", "openai", "torch", "transformers", "ray", "habitat-sim")
+PACKAGES = (
+    "navagent",
+    "numpy",
+    "scipy",
+    "networkx",
+    "openai",
+    "torch",
+    "transformers",
+    "llguidance",
+    "ray",
+    "habitat-sim",
+)
 
 
 def summarise(results: Sequence[EpisodeResult], expected: int, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,11 @@ DATA_SETS = (
     ),
 )
 
-EXTRAS = {"torch": "pip install torch==2.13.0", "transformers": 'pip install "navagent[vision]"'}
+EXTRAS = {
+    "torch": "pip install torch==2.13.0",
+    "transformers": 'pip install "navagent[vision]"',
+    "llguidance": 'pip install "navagent[vision]"',
+}
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -64,12 +64,21 @@ def import_named(arguments: Sequence[str]) -> None:
     words = {word for argument in arguments for word in re.split(r"[=\[\],]", argument)}
     words.update(word for file in _config_files(arguments) for word in _texts(_read_config(file)))
     for package in itertools.chain(*BUILT_IN.values()):
-        for name in words & set(package.__all__):
-            getattr(package, name)
+        for name in sorted(words & set(package.__all__)):
+            _import_ours(package, name)
     for word in sorted(words):
         top = word.split(".")[0]
         if _DOTTED.fullmatch(word) and (Path(f"{top}.py").is_file() or Path(top, "__init__.py").is_file()):
             _import_plug_in(word.rpartition(".")[0])
+
+
+def _import_ours(package: ModuleType, name: str) -> None:
+    try:
+        getattr(package, name)
+    except ImportError as error:
+        raise ConfigError(
+            f"{name} needs the package {error.name}, which is not installed: `navagent doctor` says how to get it."
+        ) from error
 
 
 def _import_plug_in(module: str) -> None:

@@ -5,6 +5,7 @@ from navagent.lazy import exports
 _MODULES = {
     "OpenAIChat": "navagent.llm.openai_chat",
     "OfflineChat": "navagent.llm.offline",
+    "TransformersChat": "navagent.llm.transformers_chat",
 }
-__all__ = ["OfflineChat", "OpenAIChat"]
+__all__ = ["OfflineChat", "OpenAIChat", "TransformersChat"]
 __getattr__ = exports(__name__, _MODULES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,17 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(tiny_data: Path, t
     again = run_navagent(*RANDOM, "--name", "x", data=tiny_data, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "runs" / "x" / "episodes.jsonl").read_text().count("\n") == 30
+
+
+def test_a_class_whose_packages_are_absent_says_which(tmp_path: Path) -> None:
+    """As after a plain `pip install navagent`, without the extra `vision`."""
+    code = "import sys; sys.modules['torch'] = None; from navagent.cli import main; sys.exit(main(sys.argv[1:]))"
+    options = ("eval", "--env", "R2R", "--policy", "NavGPT", "--policy.llm", "TransformersChat")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *options], capture_output=True, text=True, cwd=tmp_path, env=environment(tmp_path)
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "navagent eval: TransformersChat needs the package torch, which is not installed: `navagent doctor` says how "
+        "to get it.\n"
+    )
