@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from navagent.errors import ContextLengthError
-from navagent.types import Message
 from policies.asking import Asker
 from policies.prompts import render
 from policies.situation import Situation
@@ -58,7 +57,7 @@ class Consultation:
             "additionalProperties": False,
         }
         try:
-            parsed = self.asker.ask(purpose, [Message("user", prompt)], schema, **sampling).parsed[0]
+            parsed = self.asker.ask(purpose, [self.situation.message(prompt)], schema, **sampling).parsed[0]
         except ContextLengthError as error:
             self.asker.complain(f"{purpose}: {error}")
             return {}

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from navagent.contracts import ChatModel, Describer
 from navagent.errors import ContextLengthError
 from navagent.llm.json_text import without_thinking
-from navagent.types import Message, Reply
+from navagent.types import Reply
 from policies.planner import STOP, Choice, Planner, ReplyError, Situation, sentence
 from policies.prompts import render
 
@@ -94,7 +94,7 @@ class NavGPT(Planner):
             surroundings=situation.surroundings,
         )
         try:
-            said = sentence(self.ask("summarise", [Message("user", text)]).text)
+            said = sentence(self.ask("summarise", [situation.message(text)]).text)
         except ContextLengthError:
             said = ""
         return said or super().summarise(situation, choice)

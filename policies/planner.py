@@ -18,11 +18,13 @@ from typing import Any, Literal
 from navagent.contracts import ChatModel, Describer, Policy
 from navagent.errors import ChatError, ConfigError, ContextLengthError, listing
 from navagent.llm.text_tokens import estimate_tokens
+from navagent.perception.no_texts import NoTexts
 from navagent.types import (
     Action,
     Call,
     Decision,
     Episode,
+    Image,
     Message,
     MoveTo,
     Observation,
@@ -31,6 +33,7 @@ from navagent.types import (
 )
 from policies.asking import Procedure
 from policies.map_memory import MapMemory, take_plan, with_plan
+from policies.pictures import Pictures, Sight, check_sight, look
 from policies.prompts import render
 from policies.situation import STOP, Choice, Memory, ReplyError, Situation, sentence
 from policies.surroundings import side
@@ -55,6 +58,9 @@ class Planner(Policy):
         procedure: How a reply is come to; None asks once.
         prompt_tokens: Most tokens of a request, by `navagent.llm.text_tokens`. A longer prompt loses the older half of
             its memories and the farther half of its map until it fits; if nothing is left to lose, it is not sent.
+        view: What the model gets of the surroundings: the describer's `text`, pictures in its place (`image`; the
+            describer is not asked then), or `both`.
+        pictures: Which pictures, and how large.
     """
 
     system: str = ""
@@ -74,13 +80,18 @@ class Planner(Policy):
         memory: Literal["list", "map"] = "list",
         procedure: Procedure | None = None,
         prompt_tokens: int | None = None,
+        view: Sight = "text",
+        pictures: Pictures | None = None,
     ) -> None:
         if max_steps < 1 or max_retries < 0:
             raise ConfigError(f"max_steps must be at least 1 and max_retries 0, not {max_steps} and {max_retries}.")
         if prompt_tokens is not None and prompt_tokens < 1:
             raise ConfigError(f"prompt_tokens must be at least 1, not {prompt_tokens}.")
+        check_sight(llm, view)
         self.llm = llm
-        self.describer = describer
+        self.describer = describer = NoTexts() if view == "image" else describer
+        self.view = view
+        self.pictures = pictures or Pictures()
         self.max_steps = max_steps
         self.max_retries = max_retries
         self.fallback = fallback
@@ -89,6 +100,7 @@ class Planner(Policy):
         self.procedure = procedure
         self.prompt_tokens = prompt_tokens
         self.needs = frozenset({"candidates"}) | describer.needs | ({"viewpoint"} if memory == "map" else set())
+        self.needs |= {"panorama"} if view != "text" else set()
         self.privileged = describer.privileged
         self._memories: list[Memory] = []
         self._remembered: Observation | None = None
@@ -225,10 +237,13 @@ class Planner(Policy):
     def _look(self, observation: Observation) -> Situation:
         """Return all that is known here, this observation drawn on the map."""
         description = self.describer.describe(observation)
+        pictures: tuple[Image, ...] = ()
+        if self.view != "text":
+            description, pictures = look(observation, description, self.pictures, self.view)
         if self._map is not None:
             self._map.see(observation, description)
         known = self._map.snapshot() if self._map is not None else None
-        return Situation(observation, description, tuple(self._memories), known, self.may_stop(observation))
+        return Situation(observation, description, tuple(self._memories), known, self.may_stop(observation), pictures)
 
     def _first_move(self, chosen: Choice) -> str:
         """Return the move that leads to what was chosen."""
@@ -240,7 +255,7 @@ class Planner(Policy):
     def _messages(self, situation: Situation) -> list[Message]:
         start = [Message("system", self.system)] if self.system else []
         wish = "" if situation.map is None else "\n\n" + render("map_reply")
-        return [*start, Message("user", self.prompt(situation) + wish)]
+        return [*start, situation.message(self.prompt(situation) + wish, every_picture=True)]
 
     def _form(self, situation: Situation) -> Mapping[str, Any] | None:
         schema = self.schema(situation)

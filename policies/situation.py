@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from navagent.types import Description, Observation
+from navagent.types import Description, Image, Message, Observation
 from policies.map_memory import Map
+from policies.pictures import named
+from policies.prompts import render
 from policies.surroundings import surroundings, ways_on
 
 STOP = "stop"
@@ -60,6 +62,7 @@ class Situation:
         memories: Past decisions, oldest first.
         map: What the map memory tells; None without one.
         may_stop: Whether `STOP` is an option.
+        pictures: What is seen, as pictures; the description names them by their number, from 1.
     """
 
     observation: Observation
@@ -67,6 +70,12 @@ class Situation:
     memories: tuple[Memory, ...]
     map: Map | None = None
     may_stop: bool = True
+    pictures: tuple[Image, ...] = ()
+
+    def message(self, text: str, every_picture: bool = False) -> Message:
+        """Return a user's message with the pictures that its text names, or with all of them."""
+        images = self.pictures if every_picture else named(text, self.pictures)
+        return Message("user", f"{text}\n\n{render('pictures')}" if images else text, images)
 
     @property
     def instruction(self) -> str:

@@ -5,7 +5,8 @@ from navagent.lazy import exports
 _MODULES = {
     "HouseTexts": "navagent.perception.house_texts",
     "NavGPTTexts": "navagent.perception.navgpt_texts",
+    "NoTexts": "navagent.perception.no_texts",
     "ReverieObjects": "navagent.perception.reverie_objects",
 }
-__all__ = ["HouseTexts", "NavGPTTexts", "ReverieObjects"]
+__all__ = ["HouseTexts", "NavGPTTexts", "NoTexts", "ReverieObjects"]
 __getattr__ = exports(__name__, _MODULES)
