@@ -1,0 +1,234 @@
+"""habitat-lab and habitat-sim behind plain calls; runs wherever they import, Python 3.9 included.
+
+It imports nothing of ours, for `envs.habitat.worker` loads it in another Python. Everything is in Habitat's own
+terms: positions (x, y, z) in metres with y up, rotations as quaternions (x, y, z, w). Every method returns a result
+that JSON knows and a mapping of arrays; an array may be given as the list of its rows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import habitat
+import habitat_sim
+import numpy as np
+from habitat.config.default import get_config
+from habitat.datasets import make_dataset
+from habitat.tasks.nav.shortest_path_follower import ShortestPathFollower
+from habitat_sim.utils.common import quat_from_angle_axis
+
+CONFIG = "benchmark/nav/vln_r2r.yaml"
+"""habitat-lab's own VLN configuration."""
+
+DATASET = "R2RVLN-v1"
+"""habitat-lab's name of the R2R-CE dataset."""
+
+FOLLOWER_RADIUS = 0.5
+"""Metres from the goal at which the follower stops (VLN-CE's SHORTEST_PATH_SENSOR)."""
+
+FAR = 10.0
+"""Metres of the farthest depth (R2R-CE)."""
+
+
+def overrides(settings: dict[str, Any]) -> list[str]:
+    """Return everything that we change in habitat-lab's configuration, and why."""
+    agent = "habitat.simulator.agents.main_agent"
+    rgb, depth = f"{agent}.sim_sensors.rgb_sensor", f"{agent}.sim_sensors.depth_sensor"
+    return [
+        # R2R-CE's success distance; habitat-lab's VLN task leaves PointNav's 0.2 m.
+        "habitat.task.measurements.success.success_distance=3.0",
+        # R2R-CE's agent and sensors (VLN-CE, habitat_extensions/config/vlnce_task.yaml, and Habitat's defaults then).
+        f"{agent}.height=1.5",
+        f"{agent}.radius=0.1",
+        *(f"{sensor}.position=[0.0,1.25,0.0]" for sensor in (rgb, depth)),
+        *(f"{sensor}.hfov=90" for sensor in (rgb, depth)),
+        *(f"{rgb}.{side}={settings['rgb']}" for side in ("width", "height")),
+        *(f"{depth}.{side}={settings['depth']}" for side in ("width", "height")),
+        f"{depth}.min_depth=0.0",
+        f"{depth}.max_depth={FAR}",
+        f"{depth}.normalize_depth=False",  # metres
+        # R2R-CE's motion.
+        "habitat.simulator.forward_step_size=0.25",
+        "habitat.simulator.turn_angle=15",
+        "habitat.simulator.habitat_sim_v0.allow_sliding=True",
+        f"habitat.environment.max_episode_steps={settings['max_steps']}",
+        # The navmesh that came with the building, as in the habitat-sim that R2R-CE was made with; 0.3 would make a
+        # new one wherever the file's settings are not the agent's, to the last bit.
+        "habitat.simulator.default_agent_navmesh=False",
+        # We say which episode is next.
+        "habitat.environment.iterator_options.shuffle=False",
+        "habitat.environment.iterator_options.max_scene_repeat_steps=-1",
+        f"habitat.simulator.habitat_sim_v0.gpu_device_id={settings['gpu']}",
+        f"habitat.seed={settings.get('seed', 0)}",
+    ]
+
+
+def scene_file(settings: dict[str, Any], scene_id: str) -> str:
+    """Return the path of a building's file.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    file = Path(settings["scenes_dir"]) / scene_id
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no scene file {file}: --env.scenes_dir names the folder that holds mp3d/")
+    return str(file)
+
+
+def load_navmesh(sim: Any) -> None:
+    """Make a navmesh for a building that came without one, by R2R-CE's agent."""
+    if not sim.pathfinder.is_loaded:
+        wish = habitat_sim.NavMeshSettings()
+        wish.set_defaults()
+        wish.agent_height, wish.agent_radius = 1.5, 0.1
+        sim.recompute_navmesh(sim.pathfinder, wish)
+
+
+class R2RCESimulator:
+    """habitat-lab's VLN task, an episode at a time.
+
+    Args:
+        settings: `scenes_dir`, `rgb` and `depth` (side lengths, pixels), `max_steps`, `gpu` (device, -1 for any).
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._config = get_config(CONFIG, overrides(settings))
+        self._dataset = make_dataset(DATASET)
+        self._env: Any = None
+        rgb, depth = settings["rgb"], settings["depth"]
+        self.frames = {"rgb": ((rgb, rgb, 3), "uint8"), "depth": ((depth, depth), "float32")}
+
+    def reset(self, episode: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begin an episode, given as an entry of an R2R-CE file; without goals it cannot be scored."""
+        self._scored = bool(episode.get("goals"))
+        entry = {
+            **episode,
+            "goals": episode.get("goals") or [{"position": episode["start_position"], "radius": 3.0}],
+            "scene_id": scene_file(self._settings, episode["scene_id"]),
+        }
+        self._dataset.episodes = []
+        self._dataset.from_json(json.dumps({"episodes": [entry], "instruction_vocab": {"word_list": ["<unk>"]}}))
+        if self._env is None:
+            self._env = habitat.Env(self._config, self._dataset)
+        self._env.current_episode = self._dataset.episodes[0]
+        seen = self._env.reset()
+        if not self._env.sim.pathfinder.is_loaded:
+            load_navmesh(self._env.sim)
+            self._env.current_episode = self._dataset.episodes[0]
+            seen = self._env.reset()  # once more: measures have asked the navmesh
+        return self._answer(seen)
+
+    def step(self, action: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Act: 0 stop, 1 forward, 2 left, 3 right.
+
+        Raises:
+            ValueError: No episode has begun.
+        """
+        if self._env is None:
+            raise ValueError("no episode has begun: call reset")
+        return self._answer(self._env.step(action))
+
+    def distances(self, positions: list[list[float]], goal: list[float]) -> tuple[list[float], dict[str, Any]]:
+        """Return the geodesic distance from each position to the goal, metres, infinite where there is no way."""
+        path = habitat_sim.MultiGoalShortestPath()
+        path.requested_ends = np.array([goal], np.float32)
+        found = []
+        for position in positions:
+            path.requested_start = np.array(position, np.float32)
+            self._env.sim.pathfinder.find_path(path)
+            found.append(float(path.geodesic_distance))
+        return found, {}
+
+    def oracle(self, goal: list[float]) -> tuple[int, dict[str, Any]]:
+        """Return the next action of habitat-lab's shortest-path follower."""
+        sim = self._env.sim
+        if getattr(self, "_follower_scene", None) != sim.habitat_config.scene:
+            self._follower = ShortestPathFollower(sim, FOLLOWER_RADIUS, return_one_hot=False)
+            self._follower_scene = sim.habitat_config.scene
+        action = self._follower.get_next_action(np.array(goal, np.float32))
+        return int(action or 0), {}
+
+    def close(self) -> None:
+        """Free the simulator."""
+        if self._env is not None:
+            self._env.close()
+            self._env = None
+
+    def _answer(self, seen: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        sim = self._env.sim
+        state = sim.get_agent_state()
+        turn = state.rotation
+        metrics = self._env.get_metrics() if self._scored else {}
+        result = {
+            "position": [float(x) for x in state.position],
+            "rotation": [float(turn.x), float(turn.y), float(turn.z), float(turn.w)],
+            "collided": bool(sim.previous_step_collided),
+            "metrics": {name: float(metrics[name]) for name in ("distance_to_goal", "success", "spl") if metrics},
+        }
+        return result, {"rgb": seen["rgb"], "depth": seen["depth"][..., 0]}
+
+
+class PanoramaSimulator:
+    """Pictures all around a point, as R2R's agents see them: 36 views, 12 headings at each of three elevations.
+
+    Args:
+        settings: `scenes_dir`, `width` and `height` (pixels), `vfov` (degrees), `depth` (whether to give it),
+            `gpu`.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._sim: Any = None
+        size = (36, settings["height"], settings["width"])
+        self.frames: dict[str, tuple[tuple[int, ...], str]] = {"rgb": ((*size, 3), "uint8")}
+        if settings["depth"]:
+            self.frames["depth"] = (size, "float32")
+
+    def look(self, scene_id: str, position: list[float]) -> tuple[None, dict[str, Any]]:
+        """Return the views from a camera at a position; view k looks along heading 30 k degrees, clockwise from -z."""
+        file = scene_file(self._settings, scene_id)
+        if self._sim is None:
+            self._sim = habitat_sim.Simulator(self._configuration(file))
+        elif self._sim.config.sim_cfg.scene_id != file:
+            self._sim.reconfigure(self._configuration(file))
+        views = [self._view(position, k % 12 * math.pi / 6, (k // 12 - 1) * math.pi / 6) for k in range(36)]
+        arrays = {"rgb": [view["rgb"][..., :3] for view in views]}
+        if self._settings["depth"]:
+            arrays["depth"] = [view["depth"] for view in views]
+        return None, arrays
+
+    def close(self) -> None:
+        """Free the simulator."""
+        if self._sim is not None:
+            self._sim.close()
+            self._sim = None
+
+    def _view(self, position: list[float], heading: float, elevation: float) -> Any:
+        state = habitat_sim.AgentState()
+        state.position = np.array(position, np.float32)
+        turned = quat_from_angle_axis(-heading, np.array([0.0, 1.0, 0.0]))
+        state.rotation = turned * quat_from_angle_axis(elevation, np.array([1.0, 0.0, 0.0]))
+        self._sim.get_agent(0).set_state(state)
+        return self._sim.get_sensor_observations()
+
+    def _configuration(self, file: str) -> Any:
+        settings = self._settings
+        building = habitat_sim.SimulatorConfiguration()
+        building.scene_id, building.gpu_device_id = file, settings["gpu"]
+        sensors = []
+        for name in self.frames:
+            sensor = habitat_sim.CameraSensorSpec()
+            sensor.uuid = name
+            sensor.sensor_type = habitat_sim.SensorType.COLOR if name == "rgb" else habitat_sim.SensorType.DEPTH
+            sensor.resolution = [settings["height"], settings["width"]]
+            sensor.position = [0.0, 0.0, 0.0]
+            half = math.tan(math.radians(settings["vfov"]) / 2) * settings["width"] / settings["height"]
+            sensor.hfov = math.degrees(2 * math.atan(half))
+            sensors.append(sensor)
+        agent = habitat_sim.agent.AgentConfiguration()
+        agent.sensor_specifications = sensors
+        return habitat_sim.Configuration(building, [agent])
