@@ -1,4 +1,4 @@
-"""What continuous environments share, and R2R-CE episode files: `{split}.json.gz`, `{split}_gt.json.gz` -> episodes.
+"""What continuous environments share, and R2R-CE and RxR-Habitat episode files -> episodes.
 
 The files are in Habitat's y-up frame; `Episode` is z up: (x, y, z) of ours = (x, -z, y) of Habitat's.
 """
@@ -9,14 +9,26 @@ import gzip
 import json
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from navagent.contracts import Env
+from navagent.contracts import Env, Shared
 from navagent.data import data_root, fingerprint
-from navagent.errors import ConfigError, DataError, nearest
+from navagent.errors import ConfigError, DataError, listing, nearest
 from navagent.types import Episode, Goal, Pose, Position
+
+Version: TypeAlias = Literal["v1-3", "v1-3_preprocessed"]
+"""R2R-CE's releases: the same episodes, the second one with shorter vocabulary and padded tokens (VLN-CE, README)."""
+
+VERSIONS: tuple[Version, ...] = ("v1-3", "v1-3_preprocessed")
+
+SCENES_PREFIX = "data/scene_datasets/"
+"""What some files put before a scene's path; habitat-lab takes it off again."""
+
+Role: TypeAlias = Literal["guide", "follower"]
+"""Who wrote the instruction and who followed it (RxR)."""
 
 
 class ContinuousEnv(Env):
@@ -31,10 +43,17 @@ class ContinuousEnv(Env):
         """
 
 
+# ------------------------------------------------------------------------------------------------- frames
 def from_habitat(position: Sequence[float]) -> Position:
-    """Return a position of Habitat's y-up frame in ours."""
+    """Return a position of Habitat's y-up frame in ours (Matterport3D's, z up)."""
     x, y, z = position
     return float(x), -float(z), float(y)
+
+
+def to_habitat(position: Sequence[float]) -> tuple[float, float, float]:
+    """Return a position of ours (Matterport3D's, z up) in Habitat's y-up frame."""
+    x, y, z = position
+    return float(x), float(z), -float(y)
 
 
 def heading_of(rotation: Sequence[float]) -> float:
@@ -42,34 +61,140 @@ def heading_of(rotation: Sequence[float]) -> float:
     return -2 * math.atan2(rotation[1], rotation[3]) % (2 * math.pi)
 
 
-def load_r2r_ce(split: str, data_dir: str | None = None) -> tuple[tuple[Episode, ...], dict[str, str]]:
-    """Load a split from `{data_dir}/r2r_ce/R2R_VLNCE_v1-3/{split}/`.
+def rotation_of(heading: float) -> tuple[float, float, float, float]:
+    """Return the rotation (x, y, z, w) about Habitat's y axis of a heading (radians, clockwise from +y)."""
+    return 0.0, math.sin(-heading / 2), 0.0, math.cos(heading / 2)
+
+
+# --------------------------------------------------------------------------------------------------- data
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """How the shortest-path follower walked an episode's reference path.
+
+    Attributes:
+        locations: The start and where each forward step ended, metres; nDTW is measured against them.
+        actions: 0 stop, 1 forward, 2 left, 3 right; STOP last. Empty where the file has none.
+    """
+
+    locations: tuple[Position, ...]
+    actions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class ContinuousData(Shared):
+    """A split's episodes with what else its files say of them, by episode id.
+
+    Attributes:
+        split: The split's name.
+        episodes: All episodes, in the file's order.
+        fingerprints: sha256 of each file.
+        scene_files: Where each episode's building lies under the scenes' folder, as "mp3d/X/X.glb".
+        geodesics: Metres from start to goal along the floor, as the file says; empty where it does not.
+        truths: How the follower walked; empty without a ground-truth file.
+        tokens: Word numbers of each instruction, without padding; empty where the file has none.
+        vocabulary: The words; empty for RxR-Habitat, whose files have none.
+        instruction_ids: RxR's ids of the instructions, which its submissions name; empty for R2R-CE.
+    """
+
+    split: str
+    episodes: tuple[Episode, ...]
+    fingerprints: Mapping[str, str]
+    scene_files: Mapping[str, str] = field(default_factory=dict)
+    geodesics: Mapping[str, float] = field(default_factory=dict)
+    truths: Mapping[str, GroundTruth] = field(default_factory=dict)
+    tokens: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    vocabulary: tuple[str, ...] = ()
+    instruction_ids: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def has_goals(self) -> bool:
+        """Whether the split can be scored (test cannot)."""
+        return self.episodes[0].goal is not None
+
+
+def load_r2r_ce(
+    split: str, data_dir: str | None = None, version: Version = "v1-3"
+) -> tuple[tuple[Episode, ...], dict[str, str]]:
+    """Return the episodes of `read_r2r_ce` and the sha256 of each file."""
+    data = read_r2r_ce(split, data_dir, version)
+    return data.episodes, dict(data.fingerprints)
+
+
+def read_r2r_ce(split: str, data_dir: str | None = None, version: Version = "v1-3") -> ContinuousData:
+    """Load a split from `{data_dir}/r2r_ce/R2R_VLNCE_{version}/{split}/`.
 
     The reference path of an episode is its dense ground truth (`locations`), against which R2R-CE measures nDTW;
-    without the ground-truth file it is the annotated `reference_path`.
-
-    Returns:
-        The episodes, and the sha256 of each file.
+    without a ground-truth file it is the annotated `reference_path`. Both releases have the same episodes and one
+    ground truth, which is taken from the other's folder where it is missing here.
 
     Raises:
         ConfigError: There is no such split.
         DataError: A file is absent or damaged.
     """
-    root = data_root(data_dir) / "r2r_ce" / "R2R_VLNCE_v1-3"
-    file, truth_file = root / split / f"{split}.json.gz", root / split / f"{split}_gt.json.gz"
+    folder = data_root(data_dir) / "r2r_ce"
+    root = folder / f"R2R_VLNCE_{version}"
+    file = root / split / f"{split}.json.gz"
     if not file.exists():
-        splits = sorted(path.name for path in root.glob("*") if path.is_dir())
-        raise ConfigError(f"There is no split '{split}' in {root}: choose {', '.join(splits)}.{nearest(split, splits)}")
+        raise _no_split(split, root)
+    around = [version, *(other for other in VERSIONS if other != version)]
+    truths = [folder / f"R2R_VLNCE_{name}" / split / f"{split}_gt.json.gz" for name in around]
+    return _read(split, file, next((truth for truth in truths if truth.exists()), truths[0]))
+
+
+def read_rxr_ce(
+    split: str, data_dir: str | None = None, role: Role = "guide", languages: Sequence[str] = ()
+) -> ContinuousData:
+    """Load a split of RxR-Habitat from `{data_dir}/rxr_ce/RxR_VLNCE_v0/{split}/{split}_{role}.json.gz`.
+
+    Args:
+        split: train, val_seen, val_unseen or test_challenge.
+        data_dir: The data folder; by default $NAVAGENT_DATA, else ./data.
+        role: Whose episodes.
+        languages: en-US, en-IN, hi-IN, te-IN; by default all.
+
+    Raises:
+        ConfigError: There is no such split or language.
+        DataError: A file is absent or damaged.
+    """
+    root = data_root(data_dir) / "rxr_ce" / "RxR_VLNCE_v0"
+    file = root / split / f"{split}_{role}.json.gz"
+    if not file.exists():
+        raise _no_split(split, root)
+    return _read(split, file, file.with_name(f"{split}_{role}_gt.json.gz"), frozenset(languages))
+
+
+def _no_split(split: str, root: Path) -> ConfigError:
+    splits = sorted(path.name for path in root.glob("*") if path.is_dir())
+    return ConfigError(
+        f"There is no split '{split}' in {root}: choose {', '.join(splits) or 'another folder'}."
+        f"{nearest(split, splits)}"
+    )
+
+
+def _read(split: str, file: Path, truth_file: Path, languages: frozenset[str] = frozenset()) -> ContinuousData:
     content = _load(file)
     truth = _load(truth_file) if truth_file.exists() else {}
     prints = {"episodes": fingerprint([file])}
     if truth:
         prints["ground_truth"] = fingerprint([truth_file])
     try:
-        return tuple(_episode(entry, truth) for entry in content["episodes"]), prints
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+        truths = {str(key): _ground_truth(entry) for key, entry in truth.items()}
+        entries = _of_languages(content["episodes"], languages, file)
+        vocabulary = content.get("instruction_vocab") or {}
+        return ContinuousData(
+            split,
+            tuple(_episode(entry, truths) for entry in entries),
+            prints,
+            {str(entry["episode_id"]): str(entry["scene_id"]).removeprefix(SCENES_PREFIX) for entry in entries},
+            {key: value for entry in entries for key, value in _geodesic(entry)},
+            truths,
+            {key: tokens for entry in entries for key, tokens in _tokens(entry, vocabulary.get("PAD_INDEX", 0))},
+            tuple(map(str, vocabulary.get("word_list", ()))),
+            {key: value for entry in entries for key, value in _instruction_id(entry)},
+        )
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
-            f"{file} is no R2R-CE episode file ({type(error).__name__}: {error}): fetch it again."
+            f"{file} is no R2R-CE or RxR-Habitat episode file ({type(error).__name__}: {error}): fetch it again."
         ) from error
 
 
@@ -82,14 +207,46 @@ def _load(file: Path) -> Any:
         raise DataError(f"{file} is no whole gzipped JSON ({error}), maybe cut short: fetch it again.") from error
 
 
-def _episode(entry: dict[str, Any], truth: dict[str, Any]) -> Episode:
+def _of_languages(entries: list[dict[str, Any]], languages: frozenset[str], file: Path) -> list[dict[str, Any]]:
+    if not entries:
+        raise ValueError("it has no episodes")
+    if not languages:
+        return entries
+    known = sorted({str(entry["instruction"].get("language")) for entry in entries})
+    unknown = sorted(languages - set(known))
+    if unknown:
+        raise ConfigError(f"{file} has no instructions in {listing(unknown)}: choose {', '.join(known)}.")
+    return [entry for entry in entries if entry["instruction"].get("language") in languages]
+
+
+def _ground_truth(entry: dict[str, Any]) -> GroundTruth:
+    return GroundTruth(tuple(map(from_habitat, entry["locations"])), tuple(map(int, entry.get("actions") or ())))
+
+
+def _geodesic(entry: dict[str, Any]) -> list[tuple[str, float]]:
+    length = (entry.get("info") or {}).get("geodesic_distance")
+    return [] if length is None else [(str(entry["episode_id"]), float(length))]
+
+
+def _tokens(entry: dict[str, Any], padding: int) -> list[tuple[str, tuple[int, ...]]]:
+    tokens = entry["instruction"].get("instruction_tokens")
+    if not tokens:
+        return []
+    return [(str(entry["episode_id"]), tuple(int(token) for token in tokens if token != padding))]
+
+
+def _instruction_id(entry: dict[str, Any]) -> list[tuple[str, int]]:
+    number = entry["instruction"].get("instruction_id")
+    return [] if number is None else [(str(entry["episode_id"]), int(number))]
+
+
+def _episode(entry: dict[str, Any], truths: Mapping[str, GroundTruth]) -> Episode:
     episode_id = str(entry["episode_id"])
-    known = truth.get(episode_id)
-    path = known["locations"] if known is not None else entry["reference_path"]
-    goals = entry.get("goals") or []
     goal = None
-    if goals:
-        goal = Goal(from_habitat(goals[0]["position"]), reference_positions=tuple(map(from_habitat, path)))
+    if goals := entry.get("goals") or []:
+        known = truths.get(episode_id)
+        path = known.locations if known is not None else tuple(map(from_habitat, entry["reference_path"]))
+        goal = Goal(from_habitat(goals[0]["position"]), reference_positions=path)
     return Episode(
         episode_id=episode_id,
         scene=Path(entry["scene_id"]).stem,
