@@ -5,12 +5,14 @@ from gymnasium.envs.registration import register
 from navagent.lazy import exports
 
 _MODULES = {
+    "HabitatR2R": "envs.habitat.nav_graph",
+    "HabitatR2RCE": "envs.habitat.env",
     "HouseEnv": "envs.houses.env",
     "HouseNavGraph": "envs.houses.nav_graph",
     "R2R": "envs.r2r.env",
     "Waypoints": "envs.waypoints",
 }
-__all__ = ["HouseEnv", "HouseNavGraph", "R2R", "Waypoints"]
+__all__ = ["HabitatR2R", "HabitatR2RCE", "HouseEnv", "HouseNavGraph", "R2R", "Waypoints"]
 __getattr__ = exports(__name__, _MODULES)
 
 for _name, _task in (("HousePointNav", "pointnav"), ("HouseObjectNav", "objectnav"), ("HouseR2R", "r2r")):

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -219,6 +220,8 @@ class Worker(Link):
             ConfigError: It does not come up.
         """
         self._process = _Process(self._simulator, self._given)
+        # One that nobody closes ends when it is forgotten.
+        weakref.finalize(self, _Process.end, self._process)
         return self._process.shapes
 
     def place(self, frames: Frames, row: int) -> None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -171,7 +172,7 @@ def test_rxr_is_read_by_language(ce_world: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [read_r2r_ce, read_rxr_ce])
-def test_a_split_that_is_not_there_is_named(read: type[ContinuousData], ce_world: Path) -> None:
+def test_a_split_that_is_not_there_is_named(read: Callable[..., ContinuousData], ce_world: Path) -> None:
     with pytest.raises(ConfigError, match=r"no split 'val_unsen'.*Did you mean 'val_unseen'"):
         read("val_unsen", str(ce_world))
 

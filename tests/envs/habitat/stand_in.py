@@ -129,3 +129,24 @@ class StandIn:
             raise RuntimeError("the navmesh is not loaded")
         if self._fault == "wrong shape":
             self._size += 1
+
+
+class StandInPanorama:
+    """The methods of `envs.habitat.simulator.PanoramaSimulator`; view k is the colour k of a place."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        size = (36, settings["height"], settings["width"])
+        self.frames = {"rgb": ((*size, 3), "uint8"), "depth": (size, "float32")}
+        if not settings["depth"]:
+            del self.frames["depth"]
+        self._size = size[1:]
+
+    def look(self, scene_id: str, position: list[float]) -> tuple[None, dict[str, Any]]:
+        views = {
+            "rgb": [np.full((*self._size, 3), k, np.uint8) for k in range(36)],
+            "depth": [np.full(self._size, position[1], np.float32) for _ in range(36)],
+        }
+        return None, {name: views[name] for name in self.frames}
+
+    def close(self) -> None:
+        return
