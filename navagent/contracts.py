@@ -46,12 +46,14 @@ class Env(ABC):
             which `rollout` calls for policies that need it.
         rules: Name of the scoring rules in `eval.rules` that its trajectories obey.
         fingerprints: sha256 of each data source, so that a score says what it was measured on.
+        versions: Versions of what runs outside this Python and can change a score (a simulator), by name.
     """
 
     episodes: Sequence[Episode]
     gives: frozenset[str] = frozenset()
     rules: str
     fingerprints: Mapping[str, str] = {}
+    versions: Mapping[str, str] = {}
 
     @abstractmethod
     def reset(self, episode: Episode) -> Observation:

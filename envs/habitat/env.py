@@ -104,7 +104,7 @@ class HabitatR2RCE(Env):
             "gpu": default_gpu() if gpu is None else gpu,
         }
         simulator = find_simulator(*self.simulator, settings, python, timeout_s)
-        self.versions: Mapping[str, str] = simulator.versions()
+        self.versions = simulator.versions()
         self.measures: Mapping[str, float] = {}
         self._link = simulator.open()
         self._max_steps = max_steps

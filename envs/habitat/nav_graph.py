@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -75,7 +74,7 @@ class HabitatR2R(R2R):
             "gpu": default_gpu() if gpu is None else gpu,
         }
         simulator = find_simulator(*self.simulator, settings, python, timeout_s)
-        self.versions: Mapping[str, str] = simulator.versions()
+        self.versions = simulator.versions()
         self._link = simulator.open()
 
     def close(self) -> None:

@@ -145,6 +145,7 @@ def _facts(env: Env, policy: Policy, meter: Meter, config: Mapping[str, Any]) ->
         "privileged": policy.privileged or "oracle_action" in policy.needs,
         "stand_in": bool(meter.models) and not any(model.is_language_model for model in meter.models),
         "fingerprints": {**env.fingerprints, **policy.fingerprints()},
+        "env_versions": dict(env.versions),
         "config": config,
     }
 

@@ -14,6 +14,9 @@ from navagent.cli.plugins import OURS
 RESULT_KEYS = ("env", "policy", "episodes", "seed", "extra_metrics")
 """Options that decide results; the others may change when a run is resumed."""
 
+PLACES = frozenset({"data_dir", "scenes_dir", "python"})
+"""Constructor arguments that say where something lies, not what it is."""
+
 CODE = ("*.py", "*.txt", "*.yaml")
 """What of our packages can change a result: code, prompts, tables."""
 
@@ -85,7 +88,7 @@ def class_name(entry: Mapping[str, Any]) -> str:
 
 def _without_places(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_places(entry) for key, entry in value.items() if key != "data_dir"}
+        return {key: _without_places(entry) for key, entry in value.items() if key not in PLACES}
     return value
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,15 @@ import numpy as np
 import pytest
 
 from envs.r2r.env import R2R
+from eval.play import Scorer, play
+from eval.rules import RULES
 from eval.run_directory import RunDirectory
 from eval.runner import evaluate
 from navagent.contracts import Policy
 from navagent.errors import RunError
 from navagent.types import Call, Decision, Episode, Message, MoveTo, Observation, Reply, Trajectory
 from navagent.types import Stop as StopAction
-from policies.baselines import Stop
+from policies.baselines import Random, Stop
 
 
 class Doing(Policy):
@@ -116,3 +121,21 @@ def test_odd_lines_of_a_run_are_one_sentence(content: str, tmp_path: Path) -> No
     (tmp_path / "episodes.jsonl").write_bytes(content.encode("latin-1"))
     with pytest.raises(RunError, match=r"episodes\.jsonl.* is damaged"):
         RunDirectory(tmp_path).results()
+
+
+def test_pictures_are_not_kept_for_the_trace(tiny_data: Path) -> None:
+    """Else an episode of R2R-CE would hold 200 MB until its end."""
+    pictures: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+
+    class WithPictures(R2R):
+        def _observe(self) -> Observation:
+            alive.append(sum(picture() is not None for picture in pictures))
+            rgb = np.zeros((4, 4, 3), np.uint8)
+            pictures.append(weakref.ref(rgb))
+            return replace(super()._observe(), rgb=rgb)
+
+    env = WithPictures("val_unseen", str(tiny_data), max_steps=12)
+    played = play(env, Random(), env.episodes[0], Scorer(RULES["r2r"], {}), threading.Event())
+    assert len(played.trace.splitlines()) > 5
+    assert max(alive) <= 2
