@@ -74,8 +74,8 @@ class HabitatR2RCE(Env):
         versions: Versions of Python, habitat-sim, habitat-lab and numpy where the simulator runs.
     """
 
-    gives: ClassVar[frozenset[str]] = frozenset({"pose", "rgb", "depth", "oracle_action"})
-    rules: ClassVar[str] = "r2r_ce"
+    gives = frozenset({"pose", "rgb", "depth", "oracle_action"})
+    rules = "r2r_ce"
     simulator: ClassVar[tuple[Path, str]] = (SIMULATOR, "R2RCESimulator")
 
     def __init__(

@@ -42,7 +42,7 @@ class HabitatR2R(R2R):
         versions: Versions of Python, habitat-sim, habitat-lab and numpy where the simulator runs.
     """
 
-    gives: ClassVar[frozenset[str]] = R2R.gives | {"panorama"}
+    gives = R2R.gives | {"panorama"}
     simulator: ClassVar[tuple[Path, str]] = (SIMULATOR, "PanoramaSimulator")
 
     def __init__(

@@ -115,7 +115,28 @@ class HouseEnv(ContinuousEnv):
             tuple(self._poses),
             None,
             self._stopped,
-            self._measure(),
+            self.measure(self._episode, [pose.position for pose in self._poses]),
+        )
+
+    def measure(self, episode: Episode, positions: Sequence[Position]) -> Distances | None:
+        """Measure a path by R2R-CE's rule, wherever it was walked; None where the split has no goals.
+
+        Raises:
+            ValueError: A position is off the floor.
+        """
+        goal = episode.goal
+        if goal is None:
+            return None
+        to_goal = self._places[episode.scene].geodesic.distances(positions, goal.position)
+        walked = np.array([position[:2] for position in positions])
+        reference = np.array([position[:2] for position in goal.reference_positions])
+        to_reference = np.hypot(*(walked[:, None] - reference[None]).transpose(2, 0, 1))
+        return Distances(
+            between=tuple(np.hypot(*np.diff(walked, axis=0).T).tolist()),
+            to_goal=tuple(to_goal.tolist()),
+            to_reference=tuple(tuple(row) for row in to_reference.tolist()),
+            shortest=float(to_goal[0]),
+            reference=float(np.hypot(*np.diff(reference, axis=0).T).sum()),
         )
 
     def oracle_action(self) -> Action:
@@ -146,22 +167,6 @@ class HouseEnv(ContinuousEnv):
     @property
     def _done(self) -> bool:
         return self._stopped or len(self._poses) > self._max_steps
-
-    def _measure(self) -> Distances | None:
-        goal = self._episode.goal
-        if goal is None:
-            return None
-        walked = np.array([pose.position[:2] for pose in self._poses])
-        reference = np.array([position[:2] for position in goal.reference_positions])
-        to_goal = self._place.geodesic.distances(walked, goal.position)
-        to_reference = np.hypot(*(walked[:, None] - reference[None]).transpose(2, 0, 1))
-        return Distances(
-            between=tuple(np.hypot(*np.diff(walked, axis=0).T).tolist()),
-            to_goal=tuple(to_goal.tolist()),
-            to_reference=tuple(tuple(row) for row in to_reference.tolist()),
-            shortest=float(to_goal[0]),
-            reference=float(np.hypot(*np.diff(reference, axis=0).T).sum()),
-        )
 
     def _observe(self, collided: bool) -> Observation:
         pose = self._poses[-1]

@@ -12,12 +12,13 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from envs.continuous_submission import r2r_ce_text
 from envs.r2r.submission import submission_text
 from eval.metrics import Metric
 from eval.progress import RunProgress
 from eval.records import EpisodeResult
 from eval.report import write_report
-from eval.rules import R2R, RULES
+from eval.rules import R2R, R2R_CE, RULES
 from eval.run_directory import RunDirectory
 from eval.runner import Outcome, evaluate
 from eval.sampling import choose_episodes
@@ -34,7 +35,7 @@ from navagent.llm.ledger import Ledger
 from navagent.llm.metered import Metered
 from navagent.llm.prices import load_prices
 from navagent.rollout import check_needs
-from navagent.types import Episode
+from navagent.types import Episode, Pose
 
 STOPPED_EARLY, INTERRUPTED = 3, 130
 
@@ -156,7 +157,20 @@ def _r2r_submission(results: Sequence[EpisodeResult]) -> str:
     return submission_text((instr_id, [(pose[0], pose[4], pose[5]) for pose in walk]) for instr_id, walk in walks)
 
 
-SUBMISSIONS = {R2R.version: _r2r_submission}
+def _r2r_ce_submission(results: Sequence[EpisodeResult]) -> str:
+    """Return R2R-CE's prediction file, likewise."""
+    walks = ((result, result.trajectory[: 1 if result.error else None]) for result in results)
+    return r2r_ce_text(
+        (
+            result.episode_id,
+            [Pose((x, y, z), heading, elevation) for _, x, y, z, heading, elevation in walk],
+            result.stopped and result.error is None,
+        )
+        for result, walk in walks
+    )
+
+
+SUBMISSIONS = {R2R.version: _r2r_submission, R2R_CE.version: _r2r_ce_submission}
 
 
 def _finish(
