@@ -22,3 +22,10 @@ for _name, _task in (("HousePointNav", "pointnav"), ("HouseObjectNav", "objectna
         vector_entry_point="envs.houses.vector:HouseVectorEnv",
         kwargs={"task": _task},
     )
+
+for _name, _task in (("HabitatPointNav", "pointnav"), ("HabitatR2RCE", "r2r")):
+    register(
+        id=f"navagent/{_name}-v0",
+        vector_entry_point="envs.habitat.vector:HabitatVectorEnv",
+        kwargs={"task": _task},
+    )

@@ -1,0 +1,377 @@
+"""Habitat as a `gymnasium.vector.VectorEnv`: worker processes that step together, told from houses by nothing.
+
+gymnasium.make_vec("navagent/HabitatPointNav-v0", 8, vectorization_mode="vector_entry_point", python="/path/to/python")
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from envs.continuous import ContinuousData, Version, read_r2r_ce
+from envs.habitat.env import ACTIONS, entry_of, pose_of
+from envs.habitat.link import CALL_S, SIMULATOR, SimulatorError, Worker
+from envs.habitat.memory import Frames, anonymous_file
+from envs.habitat.order import Order
+from envs.habitat.place import default_gpu, find_scenes, find_simulator
+from navagent.errors import ConfigError, nearest
+from navagent.geometry import wrap
+from navagent.types import Episode, Pose
+
+Arrays = dict[str, NDArray[Any]]
+
+METRICS = ("success", "spl", "oracle_success", "distance_to_goal", "path_length")
+"""What an episode's end tells, as houses do; the last two in metres."""
+
+SUCCESS_DISTANCES = {"pointnav": 0.2, "r2r": 3.0}
+"""Tasks, with the metres within which STOP succeeds (habitat-lab's PointNav, R2R-CE)."""
+
+SENSORS = ("rgb", "depth")
+
+FARTHEST = 100.0
+"""Metres; bound of the spaces of distances, as houses have it."""
+
+LONGEST = 200
+"""Words of an instruction (R2R-CE's preprocessed release pads to them)."""
+
+
+@dataclass
+class _Agent:
+    """One agent's episode so far."""
+
+    link: Worker
+    episode: Episode | None = None
+    pose: Pose | None = None
+    steps: int = 0
+    walked: float = 0.0
+    shortest: float = 0.0
+    distance: float = 0.0
+    nearest: float = 0.0
+    collided: bool = False
+    over: bool = True
+
+
+class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
+    """Agents in Matterport3D's buildings, each in a worker process of its own.
+
+    Observations, rewards, `infos`, autoreset (NEXT_STEP) and actions are those of `envs.houses.vector.HouseVectorEnv`,
+    names, shapes and signs included, on R2R-CE's episodes: `pointnav` goes to an episode's goal by its coordinates,
+    `r2r` by its instruction (`instruction` (200,) int32, R2R-CE's tokens, 0 where it has ended). Depth reaches 10 m.
+
+    Pictures are copied once, by the workers, and handed out where they lie: an observation that is kept stays as it
+    is. If a worker crashes or hangs, its episode is cut (truncated, with the reason in `infos["error"]`) and the
+    agent's next one has a new worker.
+
+    Args:
+        task: pointnav or r2r.
+        num_envs: Agents.
+        split: train, val_seen or val_unseen. Training draws at random, for ever; the others are played in order: agent
+            i plays episodes i, i + num_envs, ..., building by building, again and again.
+        data_dir: The data folder; by default $NAVAGENT_DATA, else ./data.
+        version: Release of the episodes; only the preprocessed one has train here and there.
+        scenes_dir: The folder that holds mp3d/; by default `scene_datasets` in the data folder.
+        python: A Python that has habitat-sim and habitat-lab; by default this one.
+        gpu: Device to draw with, -1 for any that EGL has; by default the first NVIDIA GPU, else -1.
+        size: Height and width of the pictures, pixels.
+        sensors: Which of rgb, depth.
+        seed: Of the order of episodes.
+        max_steps: Actions after which an episode is cut.
+        stay: Episodes that an agent plays in one building before it draws another, in training.
+        success_reward: For a success.
+        spl_reward: For a success, times its SPL.
+        distance_reward: Per metre that a step comes nearer to the goal.
+        slack_reward: For every step.
+        collision_reward: For a step that collides.
+        timeout_s: Seconds in which a simulator must answer.
+
+    Raises:
+        ConfigError: An option is out of its range, or a simulator does not start.
+        DataError: Episodes or buildings are missing.
+    """
+
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012 (as gymnasium declares it)
+    simulator: ClassVar[tuple[Path, str]] = (SIMULATOR, "R2RCESimulator")
+
+    def __init__(
+        self,
+        task: str,
+        num_envs: int = 1,
+        split: str = "train",
+        data_dir: str | None = None,
+        version: Version = "v1-3_preprocessed",
+        scenes_dir: str | None = None,
+        python: str | None = None,
+        gpu: int | None = None,
+        size: int = 128,
+        sensors: Sequence[str] = SENSORS,
+        seed: int = 0,
+        max_steps: int = 500,
+        stay: int = 20,
+        success_reward: float = 2.5,
+        spl_reward: float = 0.0,
+        distance_reward: float = 1.0,
+        slack_reward: float = -0.01,
+        collision_reward: float = 0.0,
+        timeout_s: float = CALL_S,
+        render_mode: str | None = None,
+    ) -> None:
+        _check(task, num_envs, size, sensors, max_steps, stay)
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self._task, self._sensors, self._max_steps = task, tuple(sensors), max_steps
+        self._success, self._spl, self._nearer = success_reward, spl_reward, distance_reward
+        self._slack, self._collision = slack_reward, collision_reward
+        self._data: ContinuousData = read_r2r_ce(split, data_dir, version)
+        if not self._data.has_goals:
+            raise ConfigError(f"Split {split} has no goals, so there is no reward: choose another one.")
+        folder = find_scenes(scenes_dir, data_dir, self._data.scene_files.values())
+        sides = {name: size if name in sensors else 1 for name in SENSORS}  # a picture nobody asks for is one pixel
+        device = default_gpu() if gpu is None else gpu
+        settings = {"scenes_dir": str(folder), "max_steps": max_steps, "gpu": device, "seed": seed, **sides}
+        simulator = find_simulator(*self.simulator, settings, python or sys.executable, timeout_s)
+        self.versions: Mapping[str, str] = simulator.versions()
+        self._order = Order(self._data.episodes, num_envs, split == "train", seed, stay)
+        self._memory = anonymous_file()
+        self._agents = [_Agent(Worker(simulator, self._memory)) for _ in range(num_envs)]
+        self._frames: Frames | None = None
+        self.single_observation_space = self._space(size)
+        self.single_action_space = spaces.Discrete(len(ACTIONS))
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._latest: Arrays = {}
+
+    # ------------------------------------------------------------------------------------- gymnasium's methods
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Arrays, dict[str, Any]]:
+        """Begin new episodes everywhere; with a seed, the first of those that belong to it.
+
+        Raises:
+            ConfigError: `seed` is a list, or a simulator does not start.
+            SimulatorError: A simulator breaks at once.
+        """
+        if isinstance(seed, list):
+            raise ConfigError("The agents share one seed: give an int.")
+        if seed is not None:
+            self._order.restore({"seed": seed, "begun": [0] * self.num_envs})
+        for agent in self._agents:
+            agent.over = True
+        observations, _, _, _, infos = self._advance(np.zeros(self.num_envs, np.int64))
+        if "error" in infos:
+            raise SimulatorError(next(text for text in infos["error"] if text is not None))
+        return observations, infos
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[Arrays, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Let every agent act once; all simulators work at the same time.
+
+        Args:
+            actions: (num_envs,) integers from 0 to 3.
+
+        Raises:
+            ValueError: An action is none of the four, or there was no `reset`.
+        """
+        codes = np.asarray(actions, np.int64)
+        if codes.shape != (self.num_envs,) or ((codes < 0) | (codes >= len(ACTIONS))).any():
+            raise ValueError(f"actions must be {self.num_envs} integers from 0 to {len(ACTIONS) - 1}, not {actions!r}")
+        if not self._latest:
+            raise ValueError("call reset before the first step")
+        return self._advance(codes)
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Return what the agents see, one (H, W, 3) picture each, if `render_mode` is "rgb_array"."""
+        return tuple(self._latest["rgb"]) if self.render_mode is not None and "rgb" in self._latest else None
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """End the workers."""
+        for agent in self._agents:
+            agent.link.close()
+        if self._memory >= 0:
+            os.close(self._memory)
+            self._memory = -1
+
+    # --------------------------------------------------------------------------------------------- beyond them
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What each agent is to do, in words."""
+        return tuple(agent.episode.instruction if agent.episode else "" for agent in self._agents)
+
+    @property
+    def over(self) -> NDArray[np.bool_]:
+        """Whether each agent's episode has ended, (num_envs,); True before the first `reset`."""
+        return np.array([agent.over for agent in self._agents])
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs: a simulator has no state to keep, so episodes in flight begin again."""
+        return {"order": self._order.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> Arrays:
+        """Go on from a `state`: begin the episodes that were under way there, and return the observations."""
+        self._order.restore(dict(state["order"]))
+        return self.reset()[0]
+
+    # ------------------------------------------------------------------------------------------------- the rest
+    def _space(self, size: int) -> spaces.Dict:
+        known: dict[str, spaces.Space[Any]] = {
+            "rgb": spaces.Box(0, 255, (size, size, 3), np.uint8),
+            "depth": spaces.Box(0, FARTHEST, (size, size, 1), np.float32),
+            "gps": spaces.Box(-FARTHEST, FARTHEST, (2,), np.float32),
+            "compass": spaces.Box(-math.pi, math.pi, (1,), np.float32),
+            "pointgoal_with_gps_compass": spaces.Box(-FARTHEST, FARTHEST, (2,), np.float32),
+            "instruction": spaces.Box(0, max(len(self._data.vocabulary) - 1, 1), (LONGEST,), np.int32),
+        }
+        pose = ("gps", "compass", "pointgoal_with_gps_compass")
+        given = pose if self._task == "pointnav" else ("instruction",)
+        return spaces.Dict({name: known[name] for name in (*self._sensors, *given)})
+
+    def _start_workers(self) -> Frames:
+        """Start the workers that do not run, all at once, and return the memory that they share."""
+        idle = [i for i, agent in enumerate(self._agents) if not agent.link.alive]
+        if idle:
+            with ThreadPoolExecutor(len(idle)) as pool:
+                shapes = list(pool.map(lambda i: self._agents[i].link.start(), idle))
+            if self._frames is None:
+                self._frames = Frames(self._memory, shapes[0], self.num_envs)
+            for i in idle:
+                self._agents[i].link.place(self._frames, i)
+        assert self._frames is not None
+        return self._frames
+
+    def _advance(
+        self, codes: NDArray[np.int64]
+    ) -> tuple[Arrays, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        frames = self._start_workers()
+        slot = frames.free_slot()
+        begun = np.array([agent.over for agent in self._agents])
+        broken: dict[int, str] = {}
+        for i, agent in enumerate(self._agents):
+            try:
+                if begun[i]:
+                    agent.episode = self._order.next(i)
+                    agent.link.ask("reset", slot, episode=entry_of(agent.episode, self._data))
+                else:
+                    agent.link.ask("step", slot, action=int(codes[i]))
+            except SimulatorError as error:
+                broken[i] = str(error)
+        reward, terminated, truncated = np.zeros(self.num_envs), *np.zeros((2, self.num_envs), np.bool_)
+        metrics = np.zeros((self.num_envs, len(METRICS)))
+        for i, agent in enumerate(self._agents):
+            if i not in broken:
+                try:
+                    state, _ = agent.link.answer("reset" if begun[i] else "step")
+                    if begun[i]:
+                        _begin(agent, state)
+                    else:
+                        reward[i] = self._move(agent, int(codes[i]), state, metrics[i])
+                        terminated[i], truncated[i] = agent.over and codes[i] == 0, agent.over and codes[i] != 0
+                except SimulatorError as error:
+                    broken[i] = str(error)
+            if i in broken:
+                truncated[i] = agent.over = True
+        observations = self._observe(frames, slot, broken)
+        ended = (terminated | truncated) & ~np.isin(np.arange(self.num_envs), list(broken))
+        return observations, reward, terminated, truncated, self._infos(begun, ended, metrics, broken)
+
+    def _move(self, agent: _Agent, code: int, state: Mapping[str, Any], metrics: NDArray[np.float64]) -> float:
+        """Account for a step; return its reward."""
+        assert agent.pose is not None
+        before, pose = agent.distance, pose_of(state)
+        agent.walked += math.dist(agent.pose.position, pose.position)
+        agent.pose, agent.collided = pose, bool(state["collided"])
+        agent.distance = float(state["metrics"]["distance_to_goal"])
+        agent.nearest = min(agent.nearest, agent.distance)
+        agent.steps += 1
+        agent.over = code == 0 or agent.steps >= self._max_steps
+        reward = self._slack + self._nearer * (before - agent.distance) + self._collision * agent.collided
+        if agent.over:
+            limit = SUCCESS_DISTANCES[self._task]
+            success = float(code == 0 and agent.distance < limit)
+            spl = success * agent.shortest / max(agent.shortest, agent.walked) if agent.shortest else success
+            reward += self._success * success + self._spl * spl
+            metrics[:] = success, spl, float(agent.nearest < limit), agent.distance, agent.walked
+        return reward
+
+    def _observe(self, frames: Frames, slot: int, broken: Mapping[int, str]) -> Arrays:
+        pictures = frames.read(slot, list(self._sensors))
+        for i in broken:
+            for picture in pictures.values():
+                picture[i] = 0
+        if "depth" in pictures:
+            pictures["depth"] = pictures["depth"][..., None]
+        rows = [self._told(agent) for agent in self._agents]
+        told = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        self._latest = {**pictures, **told}
+        return dict(self._latest)
+
+    def _told(self, agent: _Agent) -> Arrays:
+        """Return what an agent is told beside its pictures; angles are positive to the left, as in habitat-lab."""
+        assert agent.episode is not None
+        if self._task == "r2r":
+            words = np.zeros(LONGEST, np.int32)
+            tokens = self._data.tokens.get(agent.episode.episode_id, ())[:LONGEST]
+            words[: len(tokens)] = tokens
+            return {"instruction": words}
+        start, goal = agent.episode.start, agent.episode.goal
+        assert goal is not None
+        pose = agent.pose or start
+        x, y = (a - b for a, b in zip(pose.position[:2], start.position[:2], strict=True))
+        sine, cosine = math.sin(start.heading), math.cos(start.heading)
+        to_x, to_y = (a - b for a, b in zip(goal.position[:2], pose.position[:2], strict=True))
+        return {
+            "gps": np.array([x * sine + y * cosine, x * cosine - y * sine], np.float32),
+            "compass": np.array([wrap(start.heading - pose.heading)], np.float32),
+            "pointgoal_with_gps_compass": np.array(
+                [math.hypot(to_x, to_y), wrap(pose.heading - math.atan2(to_x, to_y))], np.float32
+            ),
+        }
+
+    def _infos(
+        self,
+        begun: NDArray[np.bool_],
+        ended: NDArray[np.bool_],
+        metrics: NDArray[np.float64],
+        broken: Mapping[int, str],
+    ) -> dict[str, Any]:
+        collided = np.array([agent.collided for agent in self._agents])
+        infos: dict[str, Any] = {"collided": collided, "_collided": np.ones(self.num_envs, np.bool_)}
+        if begun.any():
+            infos["text"], infos["_text"] = np.array(self.texts, object), begun
+            infos["text"][~begun] = None
+        if ended.any():
+            for name, column in zip(METRICS, metrics.T, strict=True):
+                infos[name], infos[f"_{name}"] = np.where(ended, column, 0.0), ended.copy()
+        if broken:
+            texts = [broken.get(i) for i in range(self.num_envs)]
+            infos["error"], infos["_error"] = np.array(texts, object), np.array([text is not None for text in texts])
+        return infos
+
+
+def _begin(agent: _Agent, state: Mapping[str, Any]) -> None:
+    assert agent.episode is not None
+    distance = float(state["metrics"]["distance_to_goal"])
+    agent.pose, agent.steps, agent.walked, agent.collided, agent.over = agent.episode.start, 0, 0.0, False, False
+    agent.shortest = agent.distance = agent.nearest = distance
+
+
+def _check(task: str, num_envs: int, size: int, sensors: Sequence[str], max_steps: int, stay: int) -> None:
+    """Refuse options that make no environment, in one sentence."""
+    if task not in SUCCESS_DISTANCES:
+        choices = ", ".join(SUCCESS_DISTANCES)
+        raise ConfigError(f"There is no task '{task}': choose {choices}.{nearest(task, SUCCESS_DISTANCES)}")
+    for name, count in {"num_envs": num_envs, "size": size, "max_steps": max_steps, "stay": stay}.items():
+        if count < 1:
+            raise ConfigError(f"{name} must be at least 1, not {count}.")
+    if isinstance(sensors, str) or not set(sensors) <= set(SENSORS):
+        raise ConfigError(f"sensors must be some of {', '.join(SENSORS)}, not {sensors!r}.")
