@@ -195,6 +195,11 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         return tuple(self._pool.residents[house].episodes.texts[episode] for house, episode in pairs)
 
     @property
+    def episode_count(self) -> int:
+        """How many episodes the houses in use have; outside training, how many the split has."""
+        return int(self._pool.stage.first[-1])
+
+    @property
     def over(self) -> NDArray[np.bool_]:
         """Whether each agent's episode has ended, (num_envs,); True before the first `reset`."""
         return np.array(self._agents.over)

@@ -1,0 +1,114 @@
+"""What can be set about a training; defaults are DD-PPO's (Wijmans et al. 2019, arXiv 1911.00357)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from navagent.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a policy learns from what it did.
+
+    Attributes:
+        rollout_steps: Steps of each agent between two updates.
+        epochs: How often an update goes through a rollout.
+        mini_batches: Parts, by agents, that a rollout is gone through in.
+        learning_rate: Adam's.
+        adam_epsilon: Adam's.
+        clip: How far from 1 the ratio of new to old probability counts.
+        gamma: Discount of a step.
+        tau: Discount of a step's surprise.
+        value_weight: Of the value's loss.
+        entropy_weight: Of the entropy.
+        max_gradient_norm: Longer gradients are shortened.
+        normalise_advantages: To mean 0 and deviation 1, over all workers.
+        decay: Let learning rate and clip fall to 0 with the last step.
+    """
+
+    rollout_steps: int = 128
+    epochs: int = 2
+    mini_batches: int = 2
+    learning_rate: float = 2.5e-4
+    adam_epsilon: float = 1e-5
+    clip: float = 0.2
+    gamma: float = 0.99
+    tau: float = 0.95
+    value_weight: float = 0.5
+    entropy_weight: float = 0.01
+    max_gradient_norm: float = 0.2
+    normalise_advantages: bool = False
+    decay: bool = False
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network.
+
+    Attributes:
+        hidden_size: Features of pictures and memory.
+        memory: gru or lstm.
+        layers: The memory's layers.
+    """
+
+    hidden_size: int = 512
+    memory: Literal["gru", "lstm"] = "gru"
+    layers: int = 1
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training.
+
+    Attributes:
+        env: Gymnasium id of an environment with a vector entry point.
+        env_options: The environment's options.
+        agents: Agents per worker.
+        steps: Environment steps of all workers together.
+        seed: Of weights, episodes and actions.
+        learning: How the policy learns.
+        network: The network.
+        device: cpu, cuda or cuda:0 ...
+        threads: Torch's threads per worker.
+        save_seconds: Seconds between checkpoints.
+        keep: Checkpoints kept, the newest; the best in evaluation is kept beside them.
+        evaluate_steps: Steps between evaluations; 0 evaluates at the end only.
+        evaluate_split: Whose episodes are played.
+    """
+
+    env: str
+    env_options: dict[str, Any] = field(default_factory=dict)
+    agents: int = 16
+    steps: int = 1_000_000
+    seed: int = 0
+    learning: Learning = field(default_factory=Learning)
+    network: Network = field(default_factory=Network)
+    device: str = "cpu"
+    threads: int = 1
+    save_seconds: float = 120.0
+    keep: int = 3
+    evaluate_steps: int = 0
+    evaluate_split: str = "val_unseen"
+
+    def check(self) -> None:
+        """Raise ConfigError, in one sentence, unless the training is possible."""
+        counts = {
+            "agents": self.agents,
+            "steps": self.steps,
+            "threads": self.threads,
+            "keep": self.keep,
+            "learning.rollout_steps": self.learning.rollout_steps,
+            "learning.epochs": self.learning.epochs,
+            "learning.mini_batches": self.learning.mini_batches,
+            "network.hidden_size": self.network.hidden_size,
+            "network.layers": self.network.layers,
+        }
+        for name, count in counts.items():
+            if count < 1:
+                raise ConfigError(f"{name} must be at least 1, not {count}.")
+        if self.agents % self.learning.mini_batches:
+            raise ConfigError(
+                f"agents ({self.agents}) must be a multiple of learning.mini_batches ({self.learning.mini_batches})."
+            )

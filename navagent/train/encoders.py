@@ -1,0 +1,167 @@
+"""From an observation to one vector per step. Observations are told apart by their names, as in habitat-lab."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+Observations = Mapping[str, Tensor]
+
+DEPTH_RANGE = 10.0
+"""Metres that depth is divided by (R2R-CE's sensors end there)."""
+
+_WIDTH = 32
+"""Features of what is no picture (habitat-baselines' `resnet_policy.py`)."""
+
+_PICTURES = {"rgb": 3, "depth": 1}
+
+
+def _orthogonal(layer: nn.Module) -> nn.Module:
+    """Initialise weights orthogonally and biases with 0, as PPO's implementations do."""
+    for name, parameter in layer.named_parameters():
+        nn.init.orthogonal_(parameter, math.sqrt(2)) if "weight" in name else nn.init.zeros_(parameter)
+    return layer
+
+
+class PictureEncoder(nn.Module):
+    """Mnih et al.'s three convolutions over colour and depth (habitat-baselines' `simple_cnn.py`).
+
+    Args:
+        space: What is seen.
+        output_size: Features.
+
+    Raises:
+        ValueError: The pictures are too small.
+    """
+
+    def __init__(self, space: spaces.Dict, output_size: int) -> None:
+        super().__init__()
+        self.names = [name for name in _PICTURES if name in space.spaces]
+        shapes = {name: space[name].shape for name in self.names}
+        sizes = {shape[:2] for shape in shapes.values() if shape is not None}
+        if len(sizes) != 1:
+            raise ValueError(f"colour and depth need one size, not {shapes}")
+        (height, width) = sizes.pop()
+        channels = sum(_PICTURES[name] for name in self.names)
+        side = [((((n - 8) // 4 + 1) - 4) // 2 + 1) - 2 for n in (height, width)]
+        if min(side) < 1:
+            raise ValueError(f"pictures must be at least 36 pixels wide and high for this network, not {height, width}")
+        self.net = nn.Sequential(
+            _orthogonal(nn.Conv2d(channels, 32, 8, stride=4)),
+            nn.ReLU(),
+            _orthogonal(nn.Conv2d(32, 64, 4, stride=2)),
+            nn.ReLU(),
+            _orthogonal(nn.Conv2d(64, 32, 3)),
+            nn.Flatten(),
+            _orthogonal(nn.Linear(32 * side[0] * side[1], output_size)),
+            nn.ReLU(),
+        )
+
+    def forward(self, observations: Observations) -> Tensor:
+        """Return (B, `output_size`) of pictures (B, H, W, channels)."""
+        scaled = {"rgb": 1 / 255.0, "depth": 1 / DEPTH_RANGE}
+        dtype = next(self.net.parameters()).dtype
+        pictures = [observations[name].to(dtype) * scaled[name] for name in self.names]
+        found: Tensor = self.net(torch.cat(pictures, dim=-1).permute(0, 3, 1, 2))
+        return found
+
+
+class InstructionEncoder(nn.Module):
+    """A bidirectional GRU over an instruction's tokens, 0 being padding; its last states.
+
+    Args:
+        words: Size of the vocabulary.
+        output_size: Features.
+    """
+
+    def __init__(self, words: int, output_size: int = 256) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(words, 64, padding_idx=0)
+        self.net = nn.GRU(64, output_size // 2, bidirectional=True, batch_first=True)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, `output_size`) of (B, L) tokens; each different instruction is read once."""
+        unique, inverse = torch.unique(tokens, dim=0, return_inverse=True)
+        lengths = (unique != 0).sum(dim=1).clamp(min=1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(self.embed(unique), lengths, batch_first=True, enforce_sorted=False)
+        _, last = self.net(packed)
+        return torch.cat([last[0], last[1]], dim=-1)[inverse]
+
+
+def _turned(angles: Tensor) -> Tensor:
+    """Return angles as cosine and sine, which have no jump."""
+    return torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1)
+
+
+class Encoder(nn.Module):
+    """Everything that an agent observes, and its last action, as one vector.
+
+    Args:
+        space: What is observed: any of rgb, depth, gps, compass, pointgoal_with_gps_compass, objectgoal, instruction.
+        actions: Number of actions.
+        picture_size: Features of the pictures.
+
+    Raises:
+        ValueError: Something is observed that this network does not know.
+    """
+
+    def __init__(self, space: spaces.Dict, actions: int, picture_size: int = 512) -> None:
+        super().__init__()
+        known = {*_PICTURES, *_PARTS, "instruction", "objectgoal", "semantic"}
+        strange = sorted(set(space.spaces) - known)
+        if strange:
+            raise ValueError(f"this network does not know the observation '{strange[0]}'")
+        self.pictures = PictureEncoder(space, picture_size) if set(_PICTURES) & set(space.spaces) else None
+        self.parts = nn.ModuleDict(
+            {name: nn.Linear(size, _WIDTH) for name, size in _PARTS.items() if name in space.spaces}
+        )
+        self.output_size = (picture_size if self.pictures else 0) + _WIDTH * (len(self.parts) + 1)
+        self.action = nn.Embedding(actions + 1, _WIDTH)
+        self.instruction: InstructionEncoder | None = None
+        self.category: nn.Embedding | None = None
+        if "instruction" in space.spaces:
+            self.instruction = InstructionEncoder(_largest(space["instruction"]) + 1)
+            self.output_size += 256
+        if "objectgoal" in space.spaces:
+            self.category = nn.Embedding(_largest(space["objectgoal"]) + 1, _WIDTH)
+            self.output_size += _WIDTH
+
+    def forward(self, observations: Observations, last_actions: Tensor) -> Tensor:
+        """Return (B, `output_size`).
+
+        Args:
+            observations: Each (B, ...).
+            last_actions: (B,) int64, the action before, counted from 1; 0 at an episode's beginning.
+        """
+        found = [self.action(last_actions)]
+        dtype = self.action.weight.dtype
+        if self.pictures is not None:
+            found.append(self.pictures(observations))
+        for name, layer in self.parts.items():
+            found.append(layer(_vector(name, observations[name].to(dtype))))
+        if self.instruction is not None:
+            found.append(self.instruction(observations["instruction"].long()))
+        if self.category is not None:
+            found.append(self.category(observations["objectgoal"][:, 0]))
+        return torch.cat(found, dim=-1)
+
+
+_PARTS = {"gps": 2, "compass": 2, "pointgoal_with_gps_compass": 3}
+"""Inputs of what is a few numbers."""
+
+
+def _vector(name: str, values: Tensor) -> Tensor:
+    if name == "compass":
+        return _turned(values)
+    if name == "pointgoal_with_gps_compass":
+        return torch.cat([values[:, :1], _turned(values[:, 1:])], dim=-1)
+    return values
+
+
+def _largest(space: spaces.Space[object]) -> int:
+    assert isinstance(space, spaces.Box)
+    return int(space.high.max())

@@ -1,0 +1,162 @@
+"""Collecting experience: agents act, and every step is kept for the learner."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from torch import Tensor
+
+from navagent.errors import ConfigError
+from navagent.train.network import ActorCritic
+
+METRICS = ("success", "spl", "distance_to_goal", "path_length")
+"""What environments tell at an episode's end, as far as they do."""
+
+
+@dataclass
+class Rollout:
+    """T steps of N agents; what is not `valid` was ignored by the environment, which began an episode instead.
+
+    Attributes:
+        observations: Each (T, N, ...).
+        last_actions: (T, N) int64, the action before, counted from 1; 0 at an episode's beginning.
+        begins: (T, N) bool, whether an episode begins with the observation.
+        valid: (T, N) bool.
+        actions: (T, N) int64.
+        log_probabilities: (T, N), of the actions.
+        values: (T, N).
+        rewards: (T, N).
+        ended: (T, N) bool, whether an episode ended with the step.
+        state: (N, S), the memory before the first step.
+        last_values: (N,), after the last step.
+        episodes: Metrics of the episodes that ended, `return` and `length` (steps) among them.
+        simulation_seconds: Time spent in the environment.
+        inference_seconds: Time spent in the network.
+    """
+
+    observations: dict[str, Tensor]
+    last_actions: Tensor
+    begins: Tensor
+    valid: Tensor
+    actions: Tensor
+    log_probabilities: Tensor
+    values: Tensor
+    rewards: Tensor
+    ended: Tensor
+    state: Tensor
+    last_values: Tensor
+    episodes: list[dict[str, float]]
+    simulation_seconds: float
+    inference_seconds: float
+
+
+class Collector:
+    """Plays an environment with a network, for ever.
+
+    Args:
+        env: The environment; NEXT_STEP autoreset.
+        network: Decides.
+        device: Where the network is.
+        seed: Of the environment; actions are drawn from torch's generator.
+
+    Raises:
+        ConfigError: The environment resets in another way.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], network: ActorCritic, device: torch.device, seed: int) -> None:
+        mode = env.metadata.get("autoreset_mode")
+        if mode != AutoresetMode.NEXT_STEP:
+            raise ConfigError(f"The environment's autoreset mode is {mode}; training needs NEXT_STEP.")
+        self._env, self._network, self._device = env, network, device
+        agents = env.num_envs
+        observations, _ = env.reset(seed=seed)
+        self._now = self._tensors(observations)
+        self._state = network.new_state(agents)
+        self._last_actions = torch.zeros(agents, dtype=torch.int64, device=device)
+        self._begins = torch.ones(agents, dtype=torch.bool, device=device)
+        self._over = np.zeros(agents, np.bool_)
+        self._returns, self._lengths = np.zeros(agents), np.zeros(agents, np.int64)
+
+    @torch.no_grad()
+    def collect(self, steps: int, enough: Callable[[int], bool] = lambda done: False) -> Rollout:
+        """Return a rollout of `steps` steps, or of fewer if `enough`, asked with the number done, says so."""
+        rows: list[dict[str, Tensor]] = []
+        seen: list[dict[str, Tensor]] = []
+        state, episodes = self._state, []
+        simulation = inference = 0.0
+        for done in range(steps):
+            started = time.perf_counter()
+            row = {"last_actions": self._last_actions, "begins": self._begins, "valid": self._flags(~self._over)}
+            distribution, row["values"], self._state = self._network.step(
+                self._now, self._last_actions, self._state, self._begins
+            )
+            row["actions"] = torch.multinomial(distribution.exp(), 1)[:, 0]
+            row["log_probabilities"] = distribution.gather(1, row["actions"][:, None])[:, 0]
+            actions = row["actions"].cpu().numpy()
+            decided = time.perf_counter()
+            observations, rewards, terminated, truncated, infos = self._env.step(actions)
+            simulated = time.perf_counter()
+            seen.append(self._now)
+            ended = terminated | truncated
+            row["rewards"] = torch.as_tensor(rewards, dtype=row["values"].dtype, device=self._device)
+            row["ended"] = self._flags(ended)
+            rows.append(row)
+            episodes += self._count(rewards, ended, infos)
+            self._begins, self._over = self._flags(self._over), ended
+            self._last_actions = torch.where(self._begins, 0, row["actions"] + 1)
+            self._now = self._tensors(observations)
+            simulation, inference = simulation + simulated - decided, inference + decided - started
+            if enough(done + 1):
+                break
+        last_values = self._network.step(self._now, self._last_actions, self._state, self._begins)[1]
+        return Rollout(
+            observations={name: torch.stack([part[name] for part in seen]) for name in self._now},
+            state=state,
+            last_values=last_values,
+            episodes=episodes,
+            simulation_seconds=simulation,
+            inference_seconds=inference,
+            **{name: torch.stack([row[name] for row in rows]) for name in rows[0]},
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that `restore` needs to go on from here; the environment must have `state` too."""
+        return {
+            "env": self._env.state(),  # type: ignore[attr-defined]
+            "memory": self._state.cpu(),
+            "last_actions": self._last_actions.cpu(),
+            "begins": self._begins.cpu(),
+            "over": self._over.copy(),
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._now = self._tensors(self._env.restore(state["env"]))  # type: ignore[attr-defined]
+        self._state = state["memory"].to(self._device)
+        self._last_actions, self._begins = state["last_actions"].to(self._device), state["begins"].to(self._device)
+        self._over, self._returns, self._lengths = state["over"], state["returns"], state["lengths"]
+
+    def _tensors(self, observations: Mapping[str, Any]) -> dict[str, Tensor]:
+        return {name: torch.as_tensor(values, device=self._device) for name, values in observations.items()}
+
+    def _flags(self, values: np.ndarray[Any, Any]) -> Tensor:
+        return torch.as_tensor(values, device=self._device)
+
+    def _count(self, rewards: Any, ended: Any, infos: Mapping[str, Any]) -> list[dict[str, float]]:
+        """Add a step to every agent's return and return the episodes that ended."""
+        self._returns[self._over], self._lengths[self._over] = 0, 0
+        self._returns += rewards
+        self._lengths += ~self._over
+        return [
+            {"return": float(self._returns[i]), "length": float(self._lengths[i])}
+            | {name: float(infos[name][i]) for name in METRICS if name in infos}
+            for i in np.flatnonzero(ended)
+        ]

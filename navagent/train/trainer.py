@@ -1,0 +1,248 @@
+"""The loop of a training: collect, learn, tell, save. Each worker runs it, and all workers in step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+
+import envs  # noqa: F401 (registers the environments' ids)
+from navagent.errors import ConfigError, NavAgentError
+from navagent.train import checkpoint
+from navagent.train.config import TrainConfig
+from navagent.train.evaluation import play_split
+from navagent.train.group import Group
+from navagent.train.log import EpisodeWindow, Log
+from navagent.train.network import ActorCritic, make_network
+from navagent.train.ppo import PPO, DivergedError
+from navagent.train.rollouts import Collector, Rollout
+
+OnUpdate = Callable[[Mapping[str, float]], None]
+
+
+class Trainer:
+    """A training.
+
+    Args:
+        config: The training.
+        group: The workers.
+        folder: Where logs and checkpoints go.
+
+    Raises:
+        ConfigError: The training is not possible.
+        DataError: A checkpoint in the folder is damaged.
+    """
+
+    def __init__(self, config: TrainConfig, group: Group, folder: Path) -> None:
+        config.check()
+        self._config, self._group, self._folder = config, group, folder
+        self._device = _device(config.device)
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        env = make_env(config, config.agents, config.seed * 1000 + group.rank)
+        self.network = network_for(config, env).to(self._device)
+        self._ppo = PPO(self.network, config.learning, group)
+        torch.manual_seed(config.seed * 10_007 + group.rank)  # weights are alike everywhere, actions are not
+        self._env = env
+        self._collector = Collector(env, self.network, self._device, config.seed * 1000 + group.rank)
+        self._steps, self._window, self._best = 0, EpisodeWindow(), -1.0
+        known = checkpoint.checkpoints(self._checkpoints)
+        if known:
+            self._restore(checkpoint.load(known[-1], config.device))
+        self._log = Log(folder, self._steps) if group.rank == 0 else None
+
+    @property
+    def steps(self) -> int:
+        """Environment steps of all workers so far."""
+        return self._steps
+
+    def run(self, stopping: Callable[[], bool] = lambda: False, on_update: OnUpdate = lambda row: None) -> bool:
+        """Train until all steps are done or a worker's `stopping` says so; return whether all are done.
+
+        Raises:
+            DivergedError: A loss is not a number; the rollout is kept beside the checkpoints.
+        """
+        saved = time.monotonic()
+        while self._steps < self._config.steps:
+            row = self._update()
+            on_update(row)
+            if self._log is not None:
+                self._log.write(row)
+            stop = self._any(stopping())
+            if stop or self._any(time.monotonic() - saved > self._config.save_seconds):
+                self._save()
+                saved = time.monotonic()
+            if stop:
+                return False
+            every = self._config.evaluate_steps
+            if every and row["steps"] // every > (row["steps"] - row["new_steps"]) // every:
+                self._evaluate()
+        self._save()
+        self._evaluate()
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """Close environment and logs."""
+        self._env.close()
+        if self._log is not None:
+            self._log.close()
+
+    # ------------------------------------------------------------------------------------------- one update
+    def _update(self) -> dict[str, float]:
+        group, length = self._group, self._config.learning.rollout_steps
+        started = time.perf_counter()
+        group.begin_rollout()
+        rollout = self._collector.collect(length, lambda done: group.enough(done, length))
+        group.finish_rollout()
+        learning = time.perf_counter()
+        try:
+            told = self._ppo.update(rollout, 1 - self._steps / self._config.steps)
+        except DivergedError as error:
+            raise self._diverged(rollout, error) from error
+        ended = time.perf_counter()
+        new = int(group.total(torch.tensor(float(rollout.actions.numel()))).item())
+        self._steps += new
+        self._window.add(rollout.episodes)
+        seconds = ended - started
+        return {
+            "steps": self._steps,
+            "new_steps": new,
+            **self._means(),
+            **told,
+            "steps_per_second": new / seconds,
+            "simulation_share": rollout.simulation_seconds / seconds,
+            "inference_share": rollout.inference_seconds / seconds,
+            "learning_share": (ended - learning) / seconds,
+        }
+
+    def _means(self) -> dict[str, float]:
+        """Return means over all workers' newest episodes; a worker without any counts for nothing."""
+        means = self._window.means()
+        names = ["return", "length", "success", "spl"]
+        values = [means.get(name, 0.0) for name in names]
+        totals = self._group.total(torch.tensor([*values, float(bool(means))], dtype=torch.float64)).tolist()
+        return {name: total / totals[-1] for name, total in zip(names, totals, strict=False)} if totals[-1] else {}
+
+    def _any(self, said: bool) -> bool:
+        return bool(self._group.total(torch.tensor(float(said))).item())
+
+    def _evaluate(self) -> None:
+        """Play the validation split on the first worker and keep the best network."""
+        if self._group.rank == 0:
+            env = make_env(self._config, self._config.agents, 0, self._config.evaluate_split)
+            means = play_split(env, self.network, self._device)
+            env.close()
+            assert self._log is not None
+            self._log.write({"steps": self._steps} | {f"evaluation_{name}": value for name, value in means.items()})
+            if means["spl"] > self._best:
+                self._best = means["spl"]
+                save_network(self._folder / "best.pt", self._config, self.network, self._steps)
+        self._any(False)  # the others wait
+
+    def _diverged(self, rollout: Rollout, error: DivergedError) -> DivergedError:
+        file = self._folder / f"diverged_{self._group.rank}.pt"
+        torch.save({"rollout": vars(rollout), "network": self.network.state_dict()}, file)
+        return DivergedError(
+            f"{error} after {self._steps:,} steps. The rollout and the weights are in {file}; resume with a smaller "
+            "learning rate from the last checkpoint."
+        )
+
+    # ------------------------------------------------------------------------------------------ checkpoints
+    @property
+    def _checkpoints(self) -> Path:
+        return self._folder / "checkpoints" / f"worker_{self._group.rank}"
+
+    def _save(self) -> None:
+        content = {
+            "config": asdict(self._config),
+            "workers": self._group.size,
+            "steps": self._steps,
+            "network": self.network.state_dict(),
+            "optimizer": self._ppo.optimizer.state_dict(),
+            "collector": self._collector.state(),
+            "episodes": self._window.state(),
+            "best": self._best,
+            "random": torch.get_rng_state(),
+        }
+        checkpoint.save(self._checkpoints, self._steps, content, self._config.keep)
+
+    def _restore(self, content: Mapping[str, Any]) -> None:
+        try:
+            self.network.load_state_dict(content["network"])
+        except RuntimeError as error:
+            raise ConfigError(
+                f"The checkpoint in {self._checkpoints} is of another network or task ({_first_line(error)}): give "
+                "another --name."
+            ) from error
+        self._ppo.optimizer.load_state_dict(content["optimizer"])
+        self._collector.restore(content["collector"])
+        self._steps, self._best = content["steps"], content["best"]
+        self._window = EpisodeWindow(content["episodes"])
+        torch.set_rng_state(content["random"].cpu())
+
+
+def make_env(config: TrainConfig, agents: int, seed: int, split: str | None = None) -> Any:
+    """Return the vector environment of a training.
+
+    Raises:
+        ConfigError: There is no such environment, or an option is wrong.
+    """
+    options: dict[str, Any] = {"seed": seed, "copy": True, **config.env_options}
+    if split is not None:
+        options["split"] = split
+    try:
+        return gymnasium.make_vec(config.env, agents, vectorization_mode="vector_entry_point", **options)
+    except NavAgentError:
+        raise
+    except (gymnasium.error.Error, TypeError) as error:
+        raise ConfigError(f"The environment {config.env} cannot be made: {_first_line(error)}") from error
+
+
+def network_for(config: TrainConfig, env: Any) -> ActorCritic:
+    """Return the network for an environment.
+
+    Raises:
+        ConfigError: The network does not suit what the environment shows.
+    """
+    space, action_space = env.single_observation_space, env.single_action_space
+    if not isinstance(space, spaces.Dict) or not isinstance(action_space, spaces.Discrete):
+        raise ConfigError(f"{config.env} must have a Dict of observations and Discrete actions.")
+    try:
+        network = config.network
+        return make_network(space, int(action_space.n), network.hidden_size, network.memory, network.layers)
+    except ValueError as error:
+        raise ConfigError(f"The network cannot be made for {config.env}: {error}.") from error
+
+
+def save_network(file: Path, config: TrainConfig, network: ActorCritic, steps: int) -> None:
+    """Write a network with the configuration that rebuilds it."""
+    temporary = file.with_suffix(".part")
+    weights = {name: value.cpu() for name, value in network.state_dict().items()}
+    torch.save({"config": asdict(config), "network": weights, "steps": steps}, temporary)
+    temporary.replace(file)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"The device '{name}' cannot be used ({_first_line(error)}): try cpu.") from error
+    return device
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration as people say it."""
+    return time.strftime("%H:%M:%S", time.gmtime(float(np.round(seconds))))
