@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from navagent.errors import ConfigError, DataError
+from navagent.train.checkpoint import checkpoints
+from navagent.train.config import Learning, Network, TrainConfig
+from navagent.train.group import Alone
+from navagent.train.trainer import Trainer
+from tests.train.rooms import empty_room
+
+SMALL = TrainConfig(
+    env="navagent/HousePointNav-v0",
+    env_options={"sensors": (), "houses": 3, "residents": 2, "house_steps": 60, "max_steps": 40},
+    agents=4,
+    steps=400,
+    learning=Learning(rollout_steps=10),
+    network=Network(hidden_size=16),
+    save_seconds=1e9,
+)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "progress.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def weights(trainer: Trainer) -> list[bytes]:
+    return [value.numpy().tobytes() for value in trainer.network.state_dict().values()]
+
+
+def test_a_training_ends_with_curve_checkpoint_and_score(tmp_path: Path) -> None:
+    trainer = Trainer(SMALL, Alone(), tmp_path)
+    assert trainer.run()
+    assert trainer.steps == 400
+    progress = rows(tmp_path)
+    assert [int(row["steps"]) for row in progress] == [*range(40, 401, 40), 400]
+    assert float(progress[-1]["evaluation_episodes"]) > 100
+    assert 0 <= float(progress[-1]["evaluation_spl"]) <= float(progress[-1]["evaluation_success"]) <= 1
+    for row in progress[:-1]:
+        shares = [float(row[f"{name}_share"]) for name in ("simulation", "inference", "learning")]
+        assert 0.5 < sum(shares) <= 1.001
+    assert len(checkpoints(tmp_path / "checkpoints" / "worker_0")) == 1
+    assert (tmp_path / "best.pt").exists()
+
+
+def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    whole = Trainer(SMALL, Alone(), tmp_path / "whole")
+    whole.run()
+    asked = iter([False, False, False, True])
+    first = Trainer(SMALL, Alone(), tmp_path / "parts")
+    assert not first.run(stopping=lambda: next(asked))
+    assert first.steps == 160
+    second = Trainer(SMALL, Alone(), tmp_path / "parts")
+    assert second.steps == 160
+    assert second.run()
+    assert weights(second) == weights(whole)
+    timing = ("seconds", "per_second", "share")
+    for one, other in zip(rows(tmp_path / "whole"), rows(tmp_path / "parts"), strict=True):
+        kept = {name: value for name, value in one.items() if not name.endswith(timing)}
+        assert kept == {name: other[name] for name in kept}
+
+
+def test_an_empty_room_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From nothing to 8 of 10 goals, in about half a minute on one core."""
+    monkeypatch.setattr("envs.houses.pool.load_house", empty_room)
+    config = replace(
+        SMALL,
+        env_options={"sensors": (), "houses": 2, "max_steps": 100},
+        agents=32,
+        steps=350_000,
+        learning=Learning(
+            rollout_steps=64, learning_rate=2e-3, normalise_advantages=True, max_gradient_norm=0.5, mini_batches=4
+        ),
+        network=Network(hidden_size=64),
+    )
+    Trainer(config, Alone(), tmp_path).run()
+    progress = rows(tmp_path)
+    assert float(next(row["success"] for row in progress if row["success"])) < 0.1
+    assert float(progress[-1]["evaluation_success"]) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"env": "navagent/HousePointNva-v0"}, "The environment navagent/HousePointNva-v0 cannot be made"),
+        ({"env_options": {"colour": 1}}, "The environment navagent/HousePointNav-v0 cannot be made: .*colour"),
+        ({"env_options": {"houses": 0}}, "train has no houses"),
+        ({"env_options": {"size": 16}}, "pictures must be at least 36 pixels"),
+        ({"agents": 3}, r"agents \(3\) must be a multiple of learning.mini_batches \(2\)"),
+        ({"steps": 0}, "steps must be at least 1, not 0"),
+        ({"device": "cuda:99"}, "The device 'cuda:99' cannot be used"),
+        ({"device": "gpu"}, "The device 'gpu' cannot be used"),
+    ],
+)
+def test_bad_configurations_are_one_sentence(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Trainer(replace(SMALL, **changes), Alone(), tmp_path)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    Trainer(SMALL, Alone(), tmp_path).run()
+    with pytest.raises(ConfigError, match="of another network or task"):
+        Trainer(replace(SMALL, network=Network(hidden_size=32)), Alone(), tmp_path)
+    with pytest.raises(ConfigError, match="of another network or task"):
+        Trainer(replace(SMALL, env="navagent/HouseObjectNav-v0"), Alone(), tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    Trainer(SMALL, Alone(), tmp_path).run()
+    file = checkpoints(tmp_path / "checkpoints" / "worker_0")[-1]
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(DataError, match="is no whole checkpoint"):
+        Trainer(SMALL, Alone(), tmp_path)
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
+    Trainer(replace(SMALL, save_seconds=0.0, keep=2), Alone(), tmp_path).run()
+    assert len(checkpoints(tmp_path / "checkpoints" / "worker_0")) == 2
+
+
+def test_the_best_network_can_be_read_again(tmp_path: Path) -> None:
+    trainer = Trainer(SMALL, Alone(), tmp_path)
+    trainer.run()
+    kept = torch.load(tmp_path / "best.pt", weights_only=False)
+    assert kept["config"]["env"] == SMALL.env
+    assert [value.numpy().tobytes() for value in kept["network"].values()] == weights(trainer)
