@@ -1,4 +1,4 @@
-"""The command line: navagent eval | score | report | table | compare | decompose | houses | doctor."""
+"""The command line: navagent eval | train | score | report | table | compare | decompose | houses | doctor."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ COMMANDS = {
     "table": ("navagent.cli.table", "print runs side by side, a row each"),
     "compare": ("navagent.cli.compare", "compare two runs episode by episode"),
     "decompose": ("navagent.cli.decompose", "measure how well a chat model takes instructions apart into sub-tasks"),
+    "train": ("navagent.cli.train", "train a policy by PPO, on one machine or a Ray cluster"),
     "houses": ("navagent.cli.houses", "make a data set of procedural houses, draw one, or export them"),
     "doctor": ("navagent.cli.doctor", "say what is installed, which data was found, and how to get the rest"),
 }

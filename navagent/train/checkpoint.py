@@ -42,6 +42,13 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("step_*.pt") if _NAME.fullmatch(file.name))
 
 
+def steps_of(file: Path) -> int:
+    """Return after how many steps a checkpoint was written."""
+    found = _NAME.fullmatch(file.name)
+    assert found is not None
+    return int(found[1])
+
+
 def load(file: Path, device: str = "cpu") -> dict[str, Any]:
     """Read a checkpoint.
 

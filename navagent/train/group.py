@@ -34,6 +34,10 @@ class Group(ABC):
         """Return the sum of all workers' `values`; every worker must ask."""
 
     @abstractmethod
+    def least(self, value: Tensor) -> Tensor:
+        """Return the least of all workers' `value`; every worker must ask."""
+
+    @abstractmethod
     def share(self, network: nn.Module) -> nn.Module:
         """Return the network so that its gradients are means over all workers."""
 
@@ -63,6 +67,10 @@ class Alone(Group):
         """Return `values`."""
         return values
 
+    def least(self, value: Tensor) -> Tensor:
+        """Return `value`."""
+        return value
+
     def share(self, network: nn.Module) -> nn.Module:
         """Return the network."""
         return network
@@ -91,6 +99,12 @@ class Together(Group):
         summed = values.clone()
         dist.all_reduce(summed)
         return summed
+
+    def least(self, value: Tensor) -> Tensor:
+        """Compare over the workers."""
+        found = value.clone()
+        dist.all_reduce(found, op=dist.ReduceOp.MIN)
+        return found
 
     def share(self, network: nn.Module) -> nn.Module:
         """Wrap the network so that backward passes average gradients."""

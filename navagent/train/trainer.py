@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
-import numpy as np
 import torch
 from gymnasium import spaces
 
 import envs  # noqa: F401 (registers the environments' ids)
-from navagent.errors import ConfigError, NavAgentError
+from navagent.errors import ConfigError, DataError, NavAgentError
 from navagent.train import checkpoint
 from navagent.train.config import TrainConfig
 from navagent.train.evaluation import play_split
@@ -53,9 +52,7 @@ class Trainer:
         self._env = env
         self._collector = Collector(env, self.network, self._device, config.seed * 1000 + group.rank)
         self._steps, self._window, self._best = 0, EpisodeWindow(), -1.0
-        known = checkpoint.checkpoints(self._checkpoints)
-        if known:
-            self._restore(checkpoint.load(known[-1], config.device))
+        self._resume()
         self._log = Log(folder, self._steps) if group.rank == 0 else None
 
     @property
@@ -174,12 +171,24 @@ class Trainer:
         }
         checkpoint.save(self._checkpoints, self._steps, content, self._config.keep)
 
+    def _resume(self) -> None:
+        """Go on from the newest checkpoint that every worker has, or from the first worker's if it has none."""
+        known = {checkpoint.steps_of(file): file for file in checkpoint.checkpoints(self._checkpoints)}
+        newest = int(self._group.least(torch.tensor(max(known, default=0))).item())
+        if newest and newest not in known:
+            raise DataError(
+                f"{self._checkpoints} has no checkpoint of step {newest:,}, which another worker's newest is: start a "
+                "training with another --name."
+            )
+        if newest:
+            self._restore(checkpoint.load(known[newest], self._config.device))
+
     def _restore(self, content: Mapping[str, Any]) -> None:
         try:
             self.network.load_state_dict(content["network"])
         except RuntimeError as error:
             raise ConfigError(
-                f"The checkpoint in {self._checkpoints} is of another network or task ({_first_line(error)}): give "
+                f"The checkpoint in {self._checkpoints} is of another network or task ({first_line(error)}): give "
                 "another --name."
             ) from error
         self._ppo.optimizer.load_state_dict(content["optimizer"])
@@ -203,7 +212,7 @@ def make_env(config: TrainConfig, agents: int, seed: int, split: str | None = No
     except NavAgentError:
         raise
     except (gymnasium.error.Error, TypeError) as error:
-        raise ConfigError(f"The environment {config.env} cannot be made: {_first_line(error)}") from error
+        raise ConfigError(f"The environment {config.env} cannot be made: {first_line(error)}") from error
 
 
 def network_for(config: TrainConfig, env: Any) -> ActorCritic:
@@ -235,14 +244,10 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"The device '{name}' cannot be used ({_first_line(error)}): try cpu.") from error
+        raise ConfigError(f"The device '{name}' cannot be used ({first_line(error)}): try cpu.") from error
     return device
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return what an error says, in one line without its full stop."""
     return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a duration as people say it."""
-    return time.strftime("%H:%M:%S", time.gmtime(float(np.round(seconds))))

@@ -39,9 +39,8 @@ def test_advantages_are_what_the_definition_says(
     steps: list[tuple[float, float, bool]], last_value: float, gamma: float, tau: float
 ) -> None:
     rewards, values, ended = (list(part) for part in zip(*steps, strict=True))
-    given_ = [torch.tensor(part, dtype=torch.float64)[:, None] for part in (rewards, values)]
-    found = advantages(
-        *given_, torch.tensor(ended)[:, None], torch.tensor([last_value], dtype=torch.float64), gamma, tau
-    )
+    one, other = (torch.tensor(part, dtype=torch.float64)[:, None] for part in (rewards, values))
+    last = torch.tensor([last_value], dtype=torch.float64)
+    found = advantages(one, other, torch.tensor(ended)[:, None], last, gamma, tau)
     expected = by_definition(rewards, values, ended, last_value, gamma, tau)
     assert torch.allclose(found[:, 0], torch.tensor(expected, dtype=torch.float64), atol=1e-9)

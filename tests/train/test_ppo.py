@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from gymnasium import spaces
+from torch.multiprocessing.spawn import spawn
 
 from navagent.train.config import Learning
 from navagent.train.group import Alone, Group, Together
@@ -55,14 +56,14 @@ def rollout(agents: int, seed: int = 1, length: int = 7) -> Rollout:
 
 def part(whole: Rollout, agents: slice) -> Rollout:
     """The share of one worker."""
-    rows = {"state": whole.state[agents], "last_values": whole.last_values[agents]}
-    columns = {
+    rows: dict[str, Any] = {"state": whole.state[agents], "last_values": whole.last_values[agents]}
+    columns: dict[str, Any] = {
         name: value[:, agents]
         for name, value in vars(whole).items()
         if isinstance(value, torch.Tensor) and name not in rows
     }
-    seen = {name: value[:, agents] for name, value in whole.observations.items()}
-    return replace(whole, observations=seen, **rows, **columns)
+    columns["observations"] = {name: value[:, agents] for name, value in whole.observations.items()}
+    return replace(whole, **rows, **columns)
 
 
 def learned(group: Group, experience: Rollout, folder: Path | None = None) -> dict[str, torch.Tensor]:
@@ -84,7 +85,7 @@ def work(rank: int, folder: Path) -> None:
 
 
 def test_two_workers_learn_what_one_learns_from_both_shares(tmp_path: Path) -> None:
-    mp.spawn(work, (tmp_path,), nprocs=2)
+    spawn(work, (tmp_path,), nprocs=2)  # type: ignore[no-untyped-call]
     alone = learned(Alone(), rollout(6))
     for rank in (0, 1):
         together = torch.load(tmp_path / f"{rank}.pt")

@@ -1,0 +1,133 @@
+"""`navagent train`: PPO on this machine, DD-PPO on several workers or a Ray cluster."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+from jsonargparse.typing import PositiveInt
+from rich.progress import Progress, TextColumn
+
+from eval.run_directory import RunDirectory
+from navagent.cli.options import parse
+from navagent.errors import ConfigError
+from navagent.train.config import TrainConfig
+
+DESCRIPTION = (
+    "Train a policy by PPO, or by DD-PPO with --workers. The same command resumes a training that was stopped. "
+    "--training.help lists what can be set."
+)
+
+INTERRUPTED = 130
+
+_FREE = ("steps", "save_seconds", "keep", "threads", "device", "evaluate_steps", "evaluate_split")
+"""What may differ when a training goes on; all else makes another training."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run `navagent train` and return its exit code."""
+    _require_torch()
+    parser = _parser()
+    options = parse(parser, arguments)
+    config = _config(parser.instantiate(options).training)
+    folder = Path(options.runs_dir) / (options.name or f"train-{config.env.split('/')[-1]}-{config.seed}")
+    directory = RunDirectory(folder)
+    shown = yaml.safe_load(parser.dump(options, skip_none=False))
+    identity = {name: value for name, value in shown["training"].items() if name not in _FREE}
+    with directory.writing():
+        directory.claim(shown, identity)
+        finished = _alone(config, folder) if options.workers == 1 else _together(config, folder, options)
+    print(f"Run directory: {folder}")
+    if not finished:
+        print("Saved. The same command goes on from there.")
+        return INTERRUPTED
+    return 0
+
+
+def _config(built: TrainConfig) -> TrainConfig:
+    config = replace(built, env_options=dict(built.env_options))
+    config.check()
+    return config
+
+
+def _alone(config: TrainConfig, folder: Path) -> bool:
+    """Train in this process."""
+    trainer_module = importlib.import_module("navagent.train.trainer")
+    group = importlib.import_module("navagent.train.group").Alone()
+    with _stop_asked() as asked, _progress(config) as show:
+        return bool(trainer_module.Trainer(config, group, folder).run(asked.is_set, show))
+
+
+def _together(config: TrainConfig, folder: Path, options: Namespace) -> bool:
+    """Train on Ray's workers; a signal is passed on by a file that they look for."""
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError("Several workers need Ray: pip install 'navagent[train]'.")
+    cluster = importlib.import_module("navagent.train.cluster")
+    stop = folder / cluster.STOP_FILE
+    stop.unlink(missing_ok=True)
+    with _stop_asked(stop.touch):
+        cluster.train(config, folder, options.workers, options.ray_address)
+    stopped = stop.exists()
+    stop.unlink(missing_ok=True)
+    return not stopped
+
+
+@contextmanager
+def _stop_asked(also: Any = None) -> Iterator[threading.Event]:
+    """Turn ctrl-C, SIGTERM and SIGUSR1 (a scheduler's warning) into a wish that is met after the update."""
+    asked = threading.Event()
+
+    def hear(*_: object) -> None:
+        asked.set()
+        if also is not None:
+            also()
+
+    before = {sign: signal.signal(sign, hear) for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield asked
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+
+
+@contextmanager
+def _progress(config: TrainConfig) -> Iterator[Any]:
+    """Show a line with the newest figures."""
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[told]}"))
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task("training", total=config.steps, told="")
+
+        def show(row: Mapping[str, float]) -> None:
+            told = f"{row['steps_per_second']:,.0f} steps/s"
+            if "success" in row:
+                told += f"  return {row['return']:.2f}  SR {100 * row['success']:.0f}  SPL {100 * row['spl']:.0f}"
+            progress.update(task, completed=row["steps"], told=told)
+
+        yield show
+
+
+def _require_torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigError("Training needs PyTorch: pip install torch==2.13.0, then pip install 'navagent[train]'.")
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="navagent train", description=DESCRIPTION, exit_on_error=False)
+    parser.add_argument("--config", action="config", help="a YAML file with any of these options; options after it win")
+    parser.add_argument("--training", type=TrainConfig, required=True, help="the training")
+    parser.add_argument("--workers", type=PositiveInt, default=1, help="processes that collect and learn")
+    parser.add_argument(
+        "--ray-address", type=str | None, help="a Ray cluster's address, or auto (default: this machine)"
+    )
+    parser.add_argument("--name", type=str | None, help="the run's folder under --runs-dir")
+    parser.add_argument("--runs-dir", type=str, default="runs", help="where the folders of runs lie")
+    return parser
