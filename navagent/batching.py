@@ -92,3 +92,22 @@ def _result(outcome: Result | Exception) -> Result:
     if isinstance(outcome, Exception):
         raise copy.copy(outcome)  # each thread its own: callers add to an exception what they know
     return outcome
+
+
+def in_halves(
+    run: Callable[[Sequence[Item]], Sequence[Result | Exception]], items: Sequence[Item], too_large: type[Exception]
+) -> list[Result | Exception]:
+    """Run a function on items, on halves of them where it raises `too_large`; an item too large alone gets the error.
+
+    Args:
+        run: Returns a result or an exception for each item.
+        items: At least one.
+        too_large: What `run` raises for want of memory.
+    """
+    try:
+        return list(run(items))
+    except too_large as error:
+        if len(items) == 1:
+            return [error]
+    half = (len(items) + 1) // 2  # outside the except block, whose traceback holds on to the memory
+    return [*in_halves(run, items[:half], too_large), *in_halves(run, items[half:], too_large)]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from navagent.batching import Batcher
+from navagent.batching import Batcher, in_halves
 
 
 class Doubling:
@@ -89,3 +89,18 @@ def test_no_items_give_no_results_and_run_nothing() -> None:
 def test_copies_share_one_batcher() -> None:
     batcher: Batcher[int, int] = Batcher(Doubling(), most=8)
     assert copy.deepcopy(batcher) is batcher
+
+
+def test_what_is_too_large_together_is_run_in_halves_and_alone_gets_its_error() -> None:
+    """Numbers stand for sizes; the memory holds 10."""
+
+    def run(sizes: Sequence[int]) -> list[int | Exception]:
+        if sum(sizes) > 10:
+            raise MemoryError(f"{sizes} do not fit")
+        return [10 * size for size in sizes]
+
+    assert in_halves(run, [1, 2, 3], MemoryError) == [10, 20, 30]
+    assert in_halves(run, [4, 4, 4, 4, 4], MemoryError) == [40] * 5
+    *fitting, too_large, last = in_halves(run, [9, 2, 11, 5], MemoryError)
+    assert (fitting, last) == ([90, 20], 50)
+    assert isinstance(too_large, MemoryError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import PIL.Image
 import torch
 import transformers
 
-from navagent.batching import Batcher
+from navagent.batching import Batcher, in_halves
 from navagent.checkpoints import (
     DType,
     choose_device,
@@ -206,27 +205,21 @@ class TransformersChat(ChatModel):
 
     # -------------------------------------------------------------------------------------------- one batch
     def _generate(self, requests: Sequence[_Request]) -> list[_Answer | Exception]:
+        """Answer requests together, in smaller batches where the memory does not hold them all."""
+        answers = in_halves(self._together, requests, torch.OutOfMemoryError)
+        return [self._too_large() if isinstance(each, torch.OutOfMemoryError) else each for each in answers]
+
+    def _together(self, requests: Sequence[_Request]) -> list[_Answer | Exception]:
         """Answer requests together; those too long for the context get an error each, the others go on without them."""
         inputs = self._encode([request.conversation for request in requests])
         lengths: list[int] = inputs["attention_mask"].sum(1).tolist()
         if max(lengths) >= self._context:
             short = [request for request, length in zip(requests, lengths, strict=True) if length < self._context]
-            answers = iter(self._generate(short) if short else [])
+            answers = iter(self._together(short) if short else [])
             return [self._too_long(length) if length >= self._context else next(answers) for length in lengths]
         lines = [self._line(*pair) for pair in zip(requests, lengths, strict=True)]
-        try:
-            self._run(inputs, lines)
-        except torch.OutOfMemoryError:
-            del inputs
-            torch.cuda.empty_cache()
-            return self._halves(requests)
+        self._run(inputs, lines)
         return [_Answer(line.text(), length, len(line.tokens)) for line, length in zip(lines, lengths, strict=True)]
-
-    def _halves(self, requests: Sequence[_Request]) -> list[_Answer | Exception]:
-        if len(requests) == 1:
-            return [ChatError(f"{self.name}: the memory of {self._model.device} does not hold even one reply.")]
-        half = math.ceil(len(requests) / 2)
-        return [*self._generate(requests[:half]), *self._generate(requests[half:])]
 
     def _encode(self, conversations: list[Conversation]) -> Any:
         batch: dict[str, Any] = {"padding": True, "return_tensors": "pt"}
@@ -268,6 +261,9 @@ class TransformersChat(ChatModel):
             logits_processor=transformers.LogitsProcessorList([Adjust(lines)]),
             stopping_criteria=transformers.StoppingCriteriaList([Accept(lines)]),
         )
+
+    def _too_large(self) -> ChatError:
+        return ChatError(f"{self.name}: the memory of {self._model.device} does not hold even one reply.")
 
     def _too_long(self, length: int) -> ContextLengthError:
         return ContextLengthError(f"{self.name}: the request has {length:,} tokens, its context {self._context:,}.")
