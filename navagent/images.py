@@ -15,6 +15,16 @@ JPEG_QUALITY = 85
 """Of 100. A 512 x 384 view of a room takes about 30 kB; as PNG it takes ten times as much."""
 
 
+def check_picture(rgb: NDArray[np.uint8]) -> None:
+    """Refuse what is no picture.
+
+    Raises:
+        ValueError: It is no (H, W, 3) uint8 array, or of size 0.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
+        raise ValueError(f"a picture is an (H, W, 3) uint8 array with pixels, not {rgb.dtype} of shape {rgb.shape}")
+
+
 def encode(rgb: NDArray[np.uint8], size: int | None = None, label: str = "", detail: Detail = "auto") -> Image:
     """Return a picture as a JPEG; the same array always gives the same bytes.
 
@@ -27,8 +37,7 @@ def encode(rgb: NDArray[np.uint8], size: int | None = None, label: str = "", det
     Raises:
         ValueError: The array is no picture, or of size 0.
     """
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
-        raise ValueError(f"a picture is an (H, W, 3) uint8 array with pixels, not {rgb.dtype} of shape {rgb.shape}")
+    check_picture(rgb)
     picture = PIL.Image.fromarray(np.ascontiguousarray(rgb))
     if size is not None and max(picture.size) > size:
         scale = size / max(picture.size)

@@ -71,12 +71,18 @@ def _save(folder: Path, model: type[Any], config: Any, *parts: Any) -> Path:
     torch.manual_seed(0)
     made = model(config)
     for name, weights in made.named_parameters():
-        if weights.dim() > 1 and "embed" not in name:
-            weights.data.mul_(40 if "projector" in name else 4)  # else every input gives nearly the same output
+        weights.data.mul_(_stronger(name) if weights.dim() > 1 else 1)
     made.save_pretrained(folder)
     for part in parts:
         part.save_pretrained(folder)
     return folder
+
+
+def _stronger(name: str) -> float:
+    """Return a factor for a matrix of weights: as they are drawn, every input gives nearly the same output."""
+    if "box_head" in name:
+        return 0.05  # while OWLv2's boxes would be slivers
+    return 1 if "embed" in name else 40 if "project" in name else 4
 
 
 def make_llama(folder: Path, template: str | None = TEMPLATE, context: int = 4096) -> Path:
@@ -133,3 +139,127 @@ def make_qwen(folder: Path) -> Path:
     )
     pictures = transformers.Qwen2VLImageProcessorPil(size={"shortest_edge": 28 * 28, "longest_edge": 56 * 56})
     return _save(folder, transformers.Qwen2VLForConditionalGeneration, config, tokenizer, pictures)
+
+
+# ------------------------------------------------------------------------------------------------------ vision models
+def _blip_parts() -> tuple[Any, dict[str, Any], Any]:
+    """Return tokenizer, the two vision parts' settings and image processor of BLIP-2 and InstructBLIP."""
+    tokenizer = make_tokenizer()
+    qformer = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
+    vision = {**_VISION, "initializer_range": 0.02}  # the default, 1e-10, sees nothing
+    parts = {"vision_config": vision, "qformer_config": qformer, "num_query_tokens": 4}
+    return tokenizer, parts, transformers.BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
+
+
+def make_blip2(folder: Path) -> Path:
+    """Save a captioner without instructions, OPT inside."""
+    tokenizer, parts, pictures = _blip_parts()
+    text = {"model_type": "opt", "ffn_dim": 64, "word_embed_proj_dim": 32, **_text_config(tokenizer)}
+    config = transformers.Blip2Config(
+        text_config=text, image_token_index=tokenizer.convert_tokens_to_ids("<image>"), **parts
+    )
+    processor = transformers.Blip2Processor(pictures, tokenizer, num_query_tokens=4)
+    return _save(folder, transformers.Blip2ForConditionalGeneration, config, processor)
+
+
+def make_instructblip(folder: Path) -> Path:
+    """Save a captioner that is asked, T5 inside."""
+    tokenizer, parts, pictures = _blip_parts()
+    text = {
+        "model_type": "t5",
+        "vocab_size": len(tokenizer) + 5,
+        "d_model": 32,
+        "d_kv": 16,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 2,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "decoder_start_token_id": tokenizer.pad_token_id,
+    }
+    config = transformers.InstructBlipConfig(
+        text_config=text, image_token_index=tokenizer.convert_tokens_to_ids("<image>"), **parts
+    )
+    processor = transformers.InstructBlipProcessor(pictures, tokenizer, make_tokenizer(), num_query_tokens=4)
+    return _save(folder, transformers.InstructBlipForConditionalGeneration, config, processor)
+
+
+def _two_towers(tokenizer: Any, context: int) -> dict[str, Any]:
+    text = {key: _text_config(tokenizer)[key] for key in ("vocab_size", "hidden_size", "intermediate_size")}
+    text |= {"num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": context}
+    ends = {name: tokenizer.eos_token_id for name in ("eos_token_id", "bos_token_id")}
+    return {"text_config": {**text, **ends, "pad_token_id": tokenizer.pad_token_id}, "vision_config": _VISION}
+
+
+def make_clip(folder: Path) -> Path:
+    """Save CLIP."""
+    tokenizer = make_tokenizer()
+    tokenizer.model_max_length = 40
+    config = transformers.CLIPConfig(projection_dim=16, **_two_towers(tokenizer, 40))
+    pictures = transformers.CLIPImageProcessorPil(
+        size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
+    )
+    return _save(folder, transformers.CLIPModel, config, transformers.CLIPProcessor(pictures, tokenizer))
+
+
+def make_siglip(folder: Path) -> Path:
+    """Save SigLIP."""
+    tokenizer = make_tokenizer()
+    tokenizer.model_max_length = 40
+    config = transformers.SiglipConfig(**_two_towers(tokenizer, 40))
+    pictures = transformers.SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE})
+    return _save(folder, transformers.SiglipModel, config, transformers.SiglipProcessor(pictures, tokenizer))
+
+
+def make_owlv2(folder: Path) -> Path:
+    """Save an open-vocabulary detector with a box for each of the 16 patches of a 56 x 56 picture."""
+    tokenizer = make_tokenizer()
+    tokenizer.model_max_length = 40
+    towers = _two_towers(tokenizer, 40)
+    towers["vision_config"] = {**_VISION, "image_size": 56}
+    config = transformers.Owlv2Config(projection_dim=32, **towers)
+    pictures = transformers.Owlv2ImageProcessorPil(size={"height": 56, "width": 56})
+    return _save(folder, transformers.Owlv2ForObjectDetection, config, transformers.Owlv2Processor(pictures, tokenizer))
+
+
+def make_grounding_dino(folder: Path) -> Path:
+    """Save an open-vocabulary detector whose tokenizer has BERT's special tokens where the model looks for them."""
+    words = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+    words += ["lamp", "sofa", "table", "coffee", "door"]
+    free = iter(words + [f"[unused{i}]" for i in range(1100)])
+    fixed = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]", 1012: ".", 1029: "?"}
+    vocabulary = {fixed[i] if i in fixed else next(free): i for i in range(1100)}
+    inner = tokenizers.Tokenizer(tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]"))
+    inner.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=True)
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    inner.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 101), ("[SEP]", 102)]
+    )
+    special = {"unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "pad": "[PAD]", "mask": "[MASK]"}
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=inner, **{f"{name}_token": token for name, token in special.items()}
+    )
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    swin = {"embed_dim": 16, "depths": [1, 1, 1, 1], "num_heads": [1, 2, 2, 2], "window_size": 2, "image_size": 64}
+    config = transformers.GroundingDinoConfig(
+        backbone_config={"model_type": "swin", "out_indices": [2, 3, 4], **swin},
+        text_config={"model_type": "bert", "vocab_size": 1100, "max_position_embeddings": 64, **size},
+        num_queries=6,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        max_text_len=64,
+    )
+    pictures = transformers.GroundingDinoImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 96})
+    processor = transformers.GroundingDinoProcessor(pictures, tokenizer)
+    return _save(folder, transformers.GroundingDinoForObjectDetection, config, processor)

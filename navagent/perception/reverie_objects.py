@@ -10,6 +10,7 @@ from navagent.contracts import Describer
 from navagent.data import data_root, fingerprint, load_json
 from navagent.errors import DataError
 from navagent.geometry import view_direction, wrap
+from navagent.perception.rays import heading_offset
 from navagent.perception.sectors import SECTORS, describe_sectors, turn
 from navagent.types import Description, Observation, SeenObject
 
@@ -82,9 +83,7 @@ def _seen(entry: dict[str, Any]) -> SeenObject:
     heading, elevation = view_direction(int(view))
     right = x + width / 2 - IMAGE_WIDTH / 2
     up = IMAGE_HEIGHT / 2 - (y + height / 2)
-    # The ray through the box's centre, tilted by the view's elevation and seen from above.
-    ahead = FOCAL * math.cos(elevation) - up * math.sin(elevation)
-    return SeenObject(entry["name"].replace("#", " "), wrap(heading + math.atan2(right, ahead)))
+    return SeenObject(entry["name"].replace("#", " "), wrap(heading + heading_offset(right, up, FOCAL, elevation)))
 
 
 def _off_centre(box: list[float]) -> float:
