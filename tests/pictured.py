@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import PIL.Image
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from envs.r2r.env import R2R
 from navagent.geometry import view_direction, wrap
-from navagent.types import View
+from navagent.types import Observation, View
 
 WIDTH, HEIGHT, VFOV = 64, 48, math.radians(60)
 HFOV = 2 * math.atan(math.tan(VFOV / 2) * WIDTH / HEIGHT)
@@ -44,3 +45,7 @@ class PicturedR2R(R2R):
             )
             for index in range(36)
         )
+
+    def with_panorama(self, observation: Observation) -> Observation:
+        """Return the observation as `rollout` gives it to a policy that needs pictures."""
+        return replace(observation, panorama=self.panorama())

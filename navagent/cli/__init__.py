@@ -1,4 +1,4 @@
-"""The command line: navagent eval | train | score | report | table | compare | decompose | houses | doctor."""
+"""The command line: navagent eval | train | score | report | table | compare | decompose | perceive | houses | doctor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from navagent import __version__
-from navagent.errors import NavAgentError
+from navagent.errors import ConfigError, NavAgentError
 
 COMMANDS = {
     "eval": ("navagent.cli.evaluate", "play and score a policy on an environment's episodes"),
@@ -19,8 +19,9 @@ COMMANDS = {
     "report": ("navagent.cli.report", "write a run's report.html anew"),
     "table": ("navagent.cli.table", "print runs side by side, a row each"),
     "compare": ("navagent.cli.compare", "compare two runs episode by episode"),
-    "decompose": ("navagent.cli.decompose", "measure how well a chat model takes instructions apart into sub-tasks"),
     "train": ("navagent.cli.train", "train a policy by PPO, on one machine or a Ray cluster"),
+    "perceive": ("navagent.cli.perceive", "let vision models describe every viewpoint, ahead of time"),
+    "decompose": ("navagent.cli.decompose", "measure how well a chat model takes instructions apart into sub-tasks"),
     "houses": ("navagent.cli.houses", "make a data set of procedural houses, draw one, or export them"),
     "doctor": ("navagent.cli.doctor", "say what is installed, which data was found, and how to get the rest"),
 }
@@ -43,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _one_line(chosen.command, warnings.showwarning)
-            run = importlib.import_module(COMMANDS[chosen.command][0]).run
-            return int(run(asked[1:]))
+            return int(_command(chosen.command)(asked[1:]))
     except NavAgentError as error:
         print(f"navagent {chosen.command}: {error}", file=sys.stderr)
         return 2
@@ -70,3 +70,18 @@ def _one_line(command: str, otherwise: Callable[..., None]) -> Callable[..., Non
             otherwise(message, category, *place, **more)
 
     return show
+
+
+def _command(name: str) -> Callable[[Sequence[str]], int]:
+    """Return a command's function.
+
+    Raises:
+        ConfigError: It needs a package that is not installed.
+    """
+    try:
+        run: Callable[[Sequence[str]], int] = importlib.import_module(COMMANDS[name][0]).run
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"this needs the package {error.name}, which is not installed: `navagent doctor` says how to get it."
+        ) from error
+    return run

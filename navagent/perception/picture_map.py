@@ -11,15 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from navagent.batching import Batcher, in_halves
+from navagent.cache_folder import cache_folder
 from navagent.contracts import Shared
 from navagent.errors import ConfigError
 from navagent.images import check_picture
-from navagent.store import JsonStore, cache_folder
+from navagent.store import JsonStore
 
 RGB: TypeAlias = NDArray[np.uint8]
 """(H, W, 3)."""
-
-OFF = "off"
 
 
 class PictureMap(Shared):
@@ -29,7 +28,7 @@ class PictureMap(Shared):
         run: The model: as many JSON values as pictures, which may differ in size.
         identity: What decides the values beside the picture: the checkpoint's fingerprint and settings, as JSON.
         batch: Pictures that the model gets at once.
-        cache: Folder of kept values; None is ~/.cache/navagent, `off` keeps none.
+        cache: Folder of kept values; None is $NAVAGENT_CACHE or ~/.cache/navagent, `off` keeps none.
     """
 
     def __init__(
@@ -44,10 +43,9 @@ class PictureMap(Shared):
         self.identity = identity
         self._model = run
         self._store: JsonStore | None = None
-        if cache != OFF:
-            self._store = JsonStore(
-                cache_folder(cache) / "vision.sqlite", "seen", "cache of pictures seen", "--...cache"
-            )
+        folder = cache_folder(cache)
+        if folder is not None:
+            self._store = JsonStore(folder / "vision.sqlite", "seen", "cache of pictures seen", "--...cache")
         self._batcher: Batcher[RGB, Any] = Batcher(self._run, batch)
 
     def __call__(self, pictures: Sequence[RGB]) -> list[Any]:
