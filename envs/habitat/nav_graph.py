@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,9 +13,10 @@ from envs.habitat.place import default_gpu, find_scenes, find_simulator
 from envs.r2r.env import R2R
 from navagent.errors import ConfigError
 from navagent.geometry import view_direction, wrap
-from navagent.types import Observation, View
+from navagent.types import View
 
 VIEWS = 36
+PICTURES = ("rgb", "depth")
 
 
 class HabitatR2R(R2R):
@@ -63,6 +65,7 @@ class HabitatR2R(R2R):
         super().__init__(split, data_dir, max_steps)
         if min(width, height) < 1 or not 0 < vfov < 180:
             raise ConfigError(f"There is no picture of {width} x {height} pixels over {vfov:g} degrees.")
+        self._hfov = 2 * math.atan(math.tan(math.radians(vfov) / 2) * width / height)
         self._files = {episode.scene: scene_file.replace("{scan}", episode.scene) for episode in self.episodes}
         folder = find_scenes(scenes_dir, data_dir, self._files.values())
         settings = {
@@ -81,17 +84,17 @@ class HabitatR2R(R2R):
         """End the simulator."""
         self._link.close()
 
-    def _observe(self) -> Observation:
-        return replace(super()._observe(), panorama=self._look())
+    def panorama(self, sensors: Sequence[str] = ("rgb", "depth")) -> tuple[View, ...]:
+        """Return the views from the current viewpoint; their indices are absolute, their headings relative.
 
-    def _look(self) -> tuple[View, ...]:
-        """Return the views from the current viewpoint; their indices are absolute, their headings relative."""
+        Depth is among them if the environment was made with `depth`.
+        """
         pose = self._poses[-1]
         file = self._files[self._episode.scene]
         _, frames = self._link.call("look", scene_id=file, position=to_habitat(pose.position))
         views = []
         for index in range(VIEWS):
             heading, elevation = view_direction(index)
-            depth = frames["depth"][index] if "depth" in frames else None
-            views.append(View(index, wrap(heading - pose.heading), elevation, frames["rgb"][index], depth))
+            rgb, depth = (frames[name][index] if name in frames and name in sensors else None for name in PICTURES)
+            views.append(View(index, wrap(heading - pose.heading), elevation, rgb, depth, self._hfov))
         return tuple(views)

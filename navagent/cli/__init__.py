@@ -1,4 +1,4 @@
-"""The command line: navagent eval | train | score | report | table | compare | decompose | perceive | houses | doctor."""
+"""The command line: navagent eval, train, score, report and what else `COMMANDS` lists."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ transformers = pytest.importorskip("transformers", reason='needs transformers: p
 from PIL import Image as PILImage  # noqa: E402
 
 from navagent.errors import ConfigError, RunError  # noqa: E402
-from navagent.perception import picture_map  # noqa: E402
 from navagent.perception.captioner import PROMPT, Captioner  # noqa: E402
 from navagent.perception.detector import NAMES, Detector  # noqa: E402
 from navagent.perception.picture_map import RGB, PictureMap  # noqa: E402
@@ -276,4 +275,4 @@ def test_a_damaged_cache_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_batch_of_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match="batch must be at least 1 picture"):
-        PictureMap(counted([]), {}, 0, picture_map.OFF)
+        PictureMap(counted([]), {}, 0, "off")

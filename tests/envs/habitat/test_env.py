@@ -111,10 +111,12 @@ def test_views_are_absolute_in_index_and_relative_in_heading(folder: Path) -> No
     observation = env.reset(env.episodes[0])
     assert observation.candidates
     observation = env.step(MoveTo(observation.candidates[0].id))
-    assert observation.panorama is not None
     assert observation.pose is not None
-    assert [view.index for view in observation.panorama] == list(range(36))
-    north = observation.panorama[12]
+    panorama = env.panorama()
+    assert [view.index for view in panorama] == list(range(36))
+    assert all(view.depth is None for view in env.panorama(("rgb",)))
+    north = panorama[12]
+    assert north.hfov == pytest.approx(2 * np.arctan(np.tan(np.radians(30)) * 4 / 3))
     assert north.heading == pytest.approx(np.remainder(np.pi - observation.pose.heading, 2 * np.pi) - np.pi)
     assert north.elevation == 0.0
     assert north.rgb is not None
