@@ -45,11 +45,13 @@ clean:
 	$(PIP) --editable .
 	@touch $@
 
+# torch comes first and with this exact pin: any other spelling brings gigabytes of CUDA on Linux.
 .venv/installed-test: .venv/installed-core
-	@echo "Installing what the tests need ..."
-	$(PIP) --editable ".[test]"
+	@echo "Installing what the tests need: PyTorch, Ray, transformers (some minutes) ..."
+	$(PIP) torch==2.13.0
+	$(PIP) --editable ".[test,train,vision]"
 	@touch $@
 
 .venv/installed-dev: .venv/installed-test
-	$(PIP) --editable ".[test,dev]"
+	$(PIP) --editable ".[test,train,vision,dev]"
 	@touch $@

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.command_line import CHECKOUT, environment, navagent_command, run_navagent
+
+pytest.importorskip("torch", reason="needs torch: pip install torch==2.13.0")
+
+SMALL = (
+    *("--training.env", "navagent/HousePointNav-v0"),
+    *("--training.env_options", "{sensors: [], houses: 3, max_steps: 30}"),
+    *("--training.agents", "4"),
+    *("--training.learning.rollout_steps", "10"),
+    *("--training.network.hidden_size", "16"),
+    *("--name", "t"),
+)
+
+
+def steps_done(folder: Path) -> list[int]:
+    file = folder / "runs" / "t" / "progress.csv"
+    if not file.exists():
+        return []
+    with file.open(newline="") as stream:
+        return [int(row["steps"]) for row in csv.DictReader(stream)]
+
+
+def test_a_training_runs_and_is_found_finished(tmp_path: Path) -> None:
+    done = run_navagent("train", *SMALL, "--training.steps", "200", data=tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Run directory: runs/t" in done.stdout
+    assert steps_done(tmp_path)[-1] == 200
+    again = run_navagent("train", *SMALL, "--training.steps", "280", data=tmp_path, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert [step for step in steps_done(tmp_path) if step > 200] == [240, 280, 280]  # the last row is the evaluation
+
+
+def test_a_signal_saves_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    command = navagent_command("train", *SMALL, "--training.steps", "1000000")
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        deadline = time.monotonic() + 120
+        while len(steps_done(tmp_path)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGUSR1)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Saved. The same command goes on from there." in said
+    reached = steps_done(tmp_path)[-1]
+    assert reached >= 120
+    done = run_navagent("train", *SMALL, "--training.steps", str(reached + 40), data=tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert steps_done(tmp_path)[-1] == reached + 40
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--training.env", "navagent/HousePointNva-v0"), "HousePointNva-v0 cannot be made"),
+        (("--training.agents", "0"), "agents must be at least 1, not 0"),
+        (("--training.device", "cuda:99"), "The device 'cuda:99' cannot be used"),
+        (("--training.learning.memory", "2"), "memory"),
+        (("--training.env_options", "{houses: -1}"), "train cannot have -1 houses"),
+    ],
+)
+def test_bad_options_are_one_sentence(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    done = run_navagent("train", *SMALL, *options, data=tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    run_navagent("train", *SMALL, "--training.steps", "40", data=tmp_path, cwd=tmp_path)
+    other = run_navagent("train", *SMALL, "--training.learning.clip", "0.1", data=tmp_path, cwd=tmp_path)
+    assert other.returncode == 2
+    assert "holds a run with another configuration (learning.clip" in other.stderr
+
+
+def test_the_recipe_names_only_what_can_be_set(tmp_path: Path) -> None:
+    recipe = CHECKOUT / "configs" / "houses_pointnav_ddppo.yaml"
+    assert yaml.safe_load(recipe.read_text())["training"]["env"] == "navagent/HousePointNav-v0"
+    changed = ("--training.steps", "40", "--training.agents", "2", "--training.env_options", "{houses: 2, size: 36, max_steps: 5}")
+    quick = ("--training.learning.rollout_steps", "10", "--training.evaluate_steps", "0")
+    done = run_navagent("train", "--config", str(recipe), *changed, *quick, data=tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_killed_worker_is_started_again_and_the_curve_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs Ray: pip install 'navagent[train]'")
+    options = ("--training.steps", "200000", "--training.save_seconds", "2", "--workers", "2")
+    command = navagent_command("train", *SMALL, *options, "--training.agents", "16")
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        while not list((tmp_path / "runs").glob("t/checkpoints/worker_1/*.pt")):
+            assert process.poll() is None
+            time.sleep(0.2)
+        before = steps_done(tmp_path)[-1]
+        found = subprocess.check_output(["pgrep", "-f", "ray::RayTrainWorker"], text=True).split()
+        os.kill(int(found[-1]), signal.SIGKILL)
+        said, _ = process.communicate(timeout=500)
+    assert process.returncode == 0, said
+    curve = steps_done(tmp_path)
+    assert before < 200_000
+    assert curve == sorted(curve)
+    assert curve[-1] >= 200_000
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs Ray: pip install 'navagent[train]'")
+    options = ("--workers", "2", "--ray-address", "127.0.0.1:1")
+    done = run_navagent("train", *SMALL, *options, data=tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "The Ray cluster at '127.0.0.1:1' cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
