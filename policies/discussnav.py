@@ -102,7 +102,7 @@ class DiscussNav(Planner):
             history=situation.history,
             viewpoint=situation.observation.viewpoint or "unknown",
             moves=str(situation.observation.step),
-            most_moves=str(self.max_steps),
+            most_moves=str(self._budget() if self.stop == "budget" else self.max_steps),
             surroundings=situation.ways_on,
             options="an id above" if STOP not in situation.options else "an id above, or stop",
         )

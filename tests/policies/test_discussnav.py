@@ -325,6 +325,7 @@ def test_a_budget_of_five_or_seven_moves(actions: int, moves: int) -> None:
         decisions = [agent.act(see(f"c0ffee{step:02d}", step)) for step in range(moves + 1)]
     assert [decision.action for decision in decisions] == [MoveTo(LEFT)] * moves + [Stop()]
     assert decisions[-1].calls == ()
+    assert f"after 1 of at most {moves} moves" in asked(server, "decide")[1].last
     form = asked(server, "decide")[0].body["response_format"]["json_schema"]["schema"]
     assert form["properties"]["action"]["enum"] == [LEFT, AHEAD, BEHIND]
 
