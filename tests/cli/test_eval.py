@@ -15,7 +15,7 @@ import yaml
 
 from tests.command_line import CHECKOUT, environment, navagent_command, run_navagent
 
-RECIPES = sorted((CHECKOUT / "configs").glob("*.yaml"))
+RECIPES = [file for file in sorted((CHECKOUT / "configs").glob("*.yaml")) if "policy:" in file.read_text()]
 OFFLINE = ("--config", str(CHECKOUT / "configs" / "r2r_navgpt.yaml"))
 
 

@@ -71,7 +71,7 @@ class TestHabitatR2RCE(EnvSuite):
 class TestHabitatR2R(EnvSuite):
     @pytest.fixture
     def env(self, folder: Path) -> Iterator[HabitatR2R]:
-        made = StandInR2R("val_unseen", str(folder), python=sys.executable, width=4, height=3)
+        made = StandInR2R("val_unseen", str(folder), python=sys.executable, width=4, height=3, depth=True)
         yield made
         made.close()
 
