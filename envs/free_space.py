@@ -5,7 +5,7 @@ direction is clear up to where the agent's disc would touch an obstacle, and no 
 lies behind a hole in a scanned mesh, or past the edge of a stair that leads down, is no floor.
 
 A place halfway is proposed too where one can walk 2 m: paths turn off on the way to the far end. (An oracle that goes
-by proposals alone has an SPL of 0.73 in houses without it, 0.87 with it.)
+by proposals alone had an SPL of 0.73 over 90 episodes in houses without it, 0.87 with it.)
 
 Proposals lie on the grid of the continuous benchmarks' waypoint predictors, 120 headings x 12 distances of 0.25 m to
 3 m (Hong et al. 2022, arXiv 2203.02764), and near ones are suppressed as there. Nothing is learned: where those score a
@@ -53,7 +53,7 @@ AIR = 0.25
 
 SMOOTH = math.radians(6)
 """Standard deviation over which neighbouring directions' distances are averaged, so that the middle of an opening wins
-over its edge: without it 92 % of proposals are reached in houses, with it 98 %."""
+over its edge, where a move scrapes along."""
 
 _BLIND = 1.25
 """Metres: a level picture of R2R-CE's 90 degrees sees the floor from there on, the camera at 1.25 m."""

@@ -192,7 +192,7 @@ class Waypoints(Env):
         """Return what the agent decides on: the inner observation with candidates."""
         if not seen.done:
             if "panorama" in self._env.gives:
-                self._views = self._env.panorama(("depth",))
+                self._views = seen.panorama or self._env.panorama(("depth",))
             else:
                 seen, self._views = self._turn_around(seen)
         self._proposals = () if seen.done else self._propose(seen)
