@@ -47,8 +47,9 @@ class Request:
 
     @property
     def last(self) -> str:
-        """The last message's text."""
-        return self.messages[-1]["content"]
+        """The last message's text; of one with pictures, that of its text parts."""
+        content: Any = self.messages[-1]["content"]
+        return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
 
 
 @dataclass(frozen=True)
