@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 _KNOWN: tuple[tuple[str, str], ...] = (
+    # habitat-sim 2216, 2337, 2443, 2582: EGL lists its devices, and none is the GPU that was asked for.
     (
-        r"unable to find (?:CUDA|EGL) device|unable to find CUDA device",
-        "That GPU has no EGL device here: try --env.gpu -1 (any EGL device, software included), install the GPU "
-        "driver's EGL library, or in a container set NVIDIA_DRIVER_CAPABILITIES=all.",
+        r"unable to find (?:CUDA|EGL) device",
+        "That GPU has no EGL device here: try --env.gpu -1 (any device that EGL has, software included), install the "
+        "GPU driver's EGL library, or in a container set NVIDIA_DRIVER_CAPABILITIES=all.",
     ),
     (
         r"[Cc]annot get default EGL display|cannot initialize EGL|no EGL devices found|[Ee]glInitialize|libEGL",
@@ -16,22 +17,23 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         "libgl1-mesa-dri) and try --env.gpu -1.",
     ),
     (
-        r"[Uu]nable to create windowless context|cannot open (?:X )?display|cannot open default X display",
-        "This habitat-sim was built for a screen: install the headless one (conda install habitat-sim headless -c "
-        "conda-forge -c aihabitat).",
+        r"[Uu]nable to create windowless context|cannot open (?:default )?(?:X )?display",
+        "This habitat-sim was built for a screen: install the headless one, as envs/habitat/environment.yml does.",
     ),
     (
         r"No module named '(?:habitat_sim|habitat|magnum|quaternion)'",
         "That Python lacks habitat-sim or habitat-lab: envs/habitat/environment.yml makes one that has both; name its "
         "interpreter with --env.python.",
     ),
+    # habitat-sim is built against numpy 1.
     (
-        r"Couldn't find requested.*sensor|cuda.*(?:out of memory|memory allocation)|CUDA error",
-        "The GPU is full or busy: use fewer --workers.",
+        r"compiled using NumPy 1|numpy\.core\.multiarray failed to import|_ARRAY_API not found",
+        "That Python's numpy is too new for its habitat-sim: pip install numpy==1.26.4 there.",
     ),
+    # habitat-lab's loader wants a vocabulary; VLN-CE's newer packages of RxR-Habitat have none.
     (
         r"instruction_vocab",
-        "This is not an R2R-CE file that habitat-lab reads (RxR-Habitat's lack the vocabulary).",
+        "That is no R2R-CE file (RxR-Habitat's have no vocabulary, which habitat-lab's loader wants).",
     ),
 )
 

@@ -266,12 +266,17 @@ class Worker(Link):
         """Give the process up; return what to raise."""
         assert self._process is not None
         process, self._process = self._process, None
-        last = process.end()
-        return SimulatorError(f"The simulator's process {what} during '{name}' ({last}).{advice(last)}")
+        how = process.end()
+        return SimulatorError(f"The simulator's process {what} during '{name}' ({how}).{advice(process.said)}")
 
 
 class _Process:
     """A running worker whose simulator is ready.
+
+    Attributes:
+        shapes: Shape and dtype of its arrays.
+        versions: Versions where it runs.
+        said: The end of what it printed, once it has ended.
 
     Raises:
         ConfigError: It does not come up.
@@ -284,14 +289,15 @@ class _Process:
         self.memory = anonymous_file() if memory is None else memory
         self.connection, theirs = socket.socketpair()
         lifeline, self._lifeline = os.pipe()
-        self._said: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        self.said = ""
+        self._log: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         descriptors = (theirs.fileno(), self.memory, lifeline)
         command = [simulator.python, "-u", str(Path(worker.__file__)), *map(str, descriptors)]
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=self._said,
+                stdout=self._log,
                 stderr=subprocess.STDOUT,
                 pass_fds=descriptors,
                 env={**QUIET, **os.environ},
@@ -320,8 +326,10 @@ class _Process:
                 f"The simulator's worker was not ready within {simulator.start_s:g} s ({self._last_words()})."
             ) from error
         except (EOFError, OSError) as error:
-            last = self.end()
-            raise ConfigError(f"The simulator's worker ended before it was ready ({last}).{advice(last)}") from error
+            how = self.end()
+            raise ConfigError(
+                f"The simulator's worker ended before it was ready ({how}).{advice(self.said)}"
+            ) from error
         except worker.GarbageError as error:
             raise ConfigError(f"The simulator's worker does not speak the protocol ({error}).") from error
         if reply.get("protocol") != worker.PROTOCOL:
@@ -340,7 +348,7 @@ class _Process:
 
     def end(self) -> str:
         """End the process if it still runs, free what it held; return how it ended, with its last words."""
-        if self._said.closed:
+        if self._log.closed:
             return "gone"
         self.connection.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -356,12 +364,13 @@ class _Process:
     def _release(self) -> None:
         self.connection.close()
         os.close(self._lifeline)
-        self._said.close()
+        self._log.close()
         if self._own_memory:
             os.close(self.memory)
 
     def _last_words(self) -> str:
-        """Return the last line that the process printed."""
-        size = self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, size - _LAST_WORDS))
-        return f"last words: {_last_line(self._said.read().decode(errors='replace'))}"
+        """Return the last line that the process printed; `said` keeps more, for the reason often stands before it."""
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - _LAST_WORDS))
+        self.said = self._log.read().decode(errors="replace")
+        return f"last words: {_last_line(self.said)}"

@@ -232,3 +232,31 @@ class PanoramaSimulator:
         agent = habitat_sim.agent.AgentConfiguration()
         agent.sensor_specifications = sensors
         return habitat_sim.Configuration(building, [agent])
+
+
+class Probe:
+    """Opens an empty scene and draws it: what headless drawing needs, and nothing else.
+
+    Args:
+        settings: `gpu`.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._gpu = settings["gpu"]
+        self.frames: dict[str, tuple[tuple[int, ...], str]] = {}
+
+    def draw(self) -> tuple[list[int], dict[str, Any]]:
+        """Return the shape of a picture of nothing."""
+        empty = habitat_sim.SimulatorConfiguration()
+        empty.scene_id, empty.gpu_device_id = "NONE", self._gpu
+        sensor = habitat_sim.CameraSensorSpec()
+        sensor.uuid, sensor.resolution = "rgb", [8, 8]
+        agent = habitat_sim.agent.AgentConfiguration()
+        agent.sensor_specifications = [sensor]
+        sim = habitat_sim.Simulator(habitat_sim.Configuration(empty, [agent]))
+        shape = list(sim.get_sensor_observations()["rgb"].shape)
+        sim.close()
+        return shape, {}
+
+    def close(self) -> None:
+        """Nothing to free."""

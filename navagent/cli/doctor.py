@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.summary import versions
+from navagent.cli.doctor_habitat import check_habitat
 from navagent.data import data_root
 from navagent.errors import DataError
 
@@ -91,10 +92,13 @@ def run(arguments: Sequence[str]) -> int:
         prog="navagent doctor", description="Say what is installed, which data was found, and how to get the rest."
     )
     parser.add_argument("--data-dir", help="the data folder (default: $NAVAGENT_DATA, else ./data)")
+    parser.add_argument("--python", help="a Python that has habitat-sim and habitat-lab (default: this one)")
     options = parser.parse_args(arguments)
     _packages()
     _models()
-    return 0 if _data(options.data_dir) else 1
+    root, possible = _data(options.data_dir)
+    check_habitat(options.python, root, _line)
+    return 0 if possible else 1
 
 
 def _line(what: str, found: str, remedy: str = "") -> None:
@@ -122,8 +126,8 @@ def _models() -> None:
     _line("OPENAI_BASE_URL", address or "not set, so OpenAI's own (any OpenAI-compatible server will do)")
 
 
-def _data(folder: str | None) -> bool:
-    """Print what was found of each data set; return whether an R2R run is possible."""
+def _data(folder: str | None) -> tuple[Path | None, bool]:
+    """Print what was found of each data set; return the data folder and whether an R2R run is possible."""
     try:
         root: Path | None = data_root(folder)
         print(f"Data in {root}")
@@ -133,7 +137,7 @@ def _data(folder: str | None) -> bool:
     whole = {data.folder: _data_set(data, root) for data in DATA_SETS}
     if not all(whole.values()):
         print(TERMS)
-    return whole["r2r"] and whole["r2r/connectivity"]
+    return root, whole["r2r"] and whole["r2r/connectivity"]
 
 
 def _data_set(data: DataSet, root: Path | None) -> bool:

@@ -33,7 +33,8 @@ class StandIn:
         if self._fault == "no start":
             raise ImportError("No module named 'habitat_sim'")
         if self._fault == "crash at start":
-            print("unable to find CUDA device 0 among 1 EGL devices in total", flush=True)
+            print("tryCreateContext(): unable to find CUDA device 0 among 1 EGL devices in total")
+            print("WindowlessContext: Unable to create windowless context", flush=True)
             os.kill(os.getpid(), signal.SIGABRT)
         self._size = settings["rgb"]
         self.frames = {
@@ -41,6 +42,7 @@ class StandIn:
             "depth": ((settings["depth"], settings["depth"]), "float32"),
         }
         self._depth = settings["depth"]
+        self._work_s = settings.get("work_s", 0.0)
         self._actions = 0
 
     def reset(self, episode: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -57,6 +59,9 @@ class StandIn:
         self._actions += 1
         if self._actions == self._at and not (self._marker and self._marker.exists()):
             self._misbehave()
+        end = time.thread_time() + self._work_s
+        while time.thread_time() < end:  # as a renderer does, on a core of its own
+            continue
         collided = False
         if action == 0:
             self._stopped = True
@@ -150,3 +155,18 @@ class StandInPanorama:
 
     def close(self) -> None:
         return
+
+
+class Drawing(StandIn):
+    """The stand-in, as slow as a renderer."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__({**settings, "work_s": 0.005})
+
+
+class Waiting(StandIn):
+    """The stand-in, which waits as if a GPU drew for it."""
+
+    def step(self, action: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        time.sleep(0.005)
+        return super().step(action)

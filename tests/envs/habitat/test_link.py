@@ -204,7 +204,7 @@ def test_a_slow_start_is_waited_for() -> None:
     [
         ({"fault": "slow start", "seconds": 60, "start_s": 0.5}, r"was not ready within 0\.5 s"),
         ({"fault": "no start"}, r"No module named 'habitat_sim'\. That Python lacks habitat-sim.*environment\.yml"),
-        ({"fault": "crash at start"}, r"ended before it was ready \(SIGABRT; last words: unable to .*--env\.gpu -1"),
+        ({"fault": "crash at start"}, r"ended before it was ready \(SIGABRT; last words: Windowless.*--env\.gpu -1"),
         ({"python": "/nowhere/python"}, r"The Python '/nowhere/python' cannot be started \(No such file"),
     ],
 )
