@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +77,26 @@ def _connect(address: str | None, workers: int) -> None:
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     options: dict[str, Any] = {"runtime_env": {"env_vars": {"PYTHONPATH": paths}}, "log_to_driver": False}
     try:
+        if address is not None and address != "auto":
+            _check_reachable(address)
         if address is None:
             ray.init(num_cpus=workers, include_dashboard=False, logging_level=logging.ERROR, **options)
         else:
             ray.init(address=address, logging_level=logging.ERROR, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"The Ray cluster at '{address}' cannot be reached ({first_line(error)}): start one with `ray start "
             "--head`, or leave --ray-address out."
         ) from error
+
+
+def _check_reachable(address: str) -> None:
+    """Raise OSError or ValueError unless somebody listens there: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("it must be host:port or auto")
+    with socket.create_connection((host, int(port)), timeout=10):
+        pass
 
 
 def _work(options: dict[str, Any]) -> None:

@@ -88,7 +88,8 @@ def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 def test_the_recipe_names_only_what_can_be_set(tmp_path: Path) -> None:
     recipe = CHECKOUT / "configs" / "houses_pointnav_ddppo.yaml"
     assert yaml.safe_load(recipe.read_text())["training"]["env"] == "navagent/HousePointNav-v0"
-    changed = ("--training.steps", "40", "--training.agents", "2", "--training.env_options", "{houses: 2, size: 36, max_steps: 5}")
+    small = ("--training.env_options", "{houses: 2, size: 36, max_steps: 5}")
+    changed = ("--training.steps", "40", "--training.agents", "2", *small)
     quick = ("--training.learning.rollout_steps", "10", "--training.evaluate_steps", "0")
     done = run_navagent("train", "--config", str(recipe), *changed, *quick, data=tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -117,7 +118,6 @@ def test_a_killed_worker_is_started_again_and_the_curve_goes_on(tmp_path: Path) 
     assert curve[-1] >= 200_000
 
 
-@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="needs Ray: pip install 'navagent[train]'")
     options = ("--workers", "2", "--ray-address", "127.0.0.1:1")
