@@ -26,6 +26,7 @@ from navagent.contracts import ChatModel, Describer, Policy
 from navagent.errors import ChatError, ConfigError
 from navagent.types import Action, Decision, Episode, Message, MoveTo, Observation, Stop
 from policies.buffer import Move, carry_out, moves_schema, read_moves
+from policies.pictures import Pictures, Sight
 from policies.planner import Planner
 from policies.prompts import render
 from policies.retries import ask_until_usable
@@ -57,6 +58,8 @@ class SwiftSage(Planner):
         fallback: What to do when no reply was usable and the fast policy's move is not legal either.
         temperature: Sampling temperature.
         prompt_tokens: Most tokens of the slow half's requests, as every planner's.
+        view: What the slow half gets of the surroundings: `text`, pictures in its place (`image`), or `both`.
+        pictures: Which pictures, and how large.
     """
 
     def __init__(
@@ -73,9 +76,19 @@ class SwiftSage(Planner):
         fallback: Literal["stop", "forward"] = "stop",
         temperature: float = 0.0,
         prompt_tokens: int | None = None,
+        view: Sight = "text",
+        pictures: Pictures | None = None,
     ) -> None:
         super().__init__(
-            llm, describer, max_steps, max_retries, fallback, temperature=temperature, prompt_tokens=prompt_tokens
+            llm,
+            describer,
+            max_steps,
+            max_retries,
+            fallback,
+            temperature=temperature,
+            prompt_tokens=prompt_tokens,
+            view=view,
+            pictures=pictures,
         )
         if min(patience, most_plans, most_moves) < 1:
             raise ConfigError(

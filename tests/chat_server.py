@@ -46,10 +46,18 @@ class Request:
         return cast("list[dict[str, str]]", self.body["messages"])
 
     @property
+    def texts(self) -> list[str]:
+        """Each message's text; of one with pictures, that of its text parts."""
+        contents: list[Any] = [message["content"] for message in self.messages]
+        return [
+            content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
+            for content in contents
+        ]
+
+    @property
     def last(self) -> str:
-        """The last message's text; of one with pictures, that of its text parts."""
-        content: Any = self.messages[-1]["content"]
-        return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
+        """The last message's text."""
+        return self.texts[-1]
 
 
 @dataclass(frozen=True)

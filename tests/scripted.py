@@ -28,7 +28,7 @@ def fields_of(request: Request) -> frozenset[str]:
 
 def first_way(request: Request) -> str:
     """Return the first navigable viewpoint that a request tells of, or stop."""
-    found = [way for message in request.messages for way in _NAVIGABLE.findall(message["content"])]
+    found = [way for text in request.texts for way in _NAVIGABLE.findall(text)]
     return str(found[0]) if found else "stop"
 
 
@@ -41,7 +41,7 @@ def willing(request: Request, action: str | None = None) -> Step:
         if "action" in fields_of(request):
             parsed["action"] = action  # also where the form forbids it
         return Text(json.dumps(parsed))
-    if not any("Action Input" in message["content"] for message in request.messages):
+    if not any("Action Input" in text for text in request.texts):
         return Text("because")
     if action == "stop":
         return Text("Thought: because\nFinal Answer: Finished")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from navagent.contracts import ChatModel, Describer
 from navagent.types import Episode, Reply, SubTask
 from policies.navigators.base import Navigator
+from policies.pictures import Pictures, Sight
 from policies.planner import STOP, Choice, Planner, ReplyError, Situation
 from policies.prompts import render
 
@@ -28,6 +29,8 @@ class ChatNavigator(Planner, Navigator):
         fallback: What to do when no reply was usable: call the sub-task complete, or go straight ahead.
         temperature: Sampling temperature.
         prompt_tokens: Most tokens of a request, as every planner's.
+        view: What the model gets of the surroundings, as every planner's.
+        pictures: Which pictures, and how large.
     """
 
     def __init__(
@@ -38,6 +41,8 @@ class ChatNavigator(Planner, Navigator):
         fallback: Literal["stop", "forward"] = "stop",
         temperature: float = 0.0,
         prompt_tokens: int | None = None,
+        view: Sight = "text",
+        pictures: Pictures | None = None,
     ) -> None:
         super().__init__(
             llm,
@@ -46,6 +51,8 @@ class ChatNavigator(Planner, Navigator):
             fallback=fallback,
             temperature=temperature,
             prompt_tokens=prompt_tokens,
+            view=view,
+            pictures=pictures,
         )
         self.system = render("chat_navigator_system")
         self._task = SubTask("GoTo", "")

@@ -26,14 +26,20 @@ from navagent.perception.navgpt_texts import NavGPTTexts
 from navagent.perception.no_texts import NoTexts
 from navagent.rollout import check_needs, rollout
 from navagent.types import Candidate, Decision, Description, Observation, View
+from policies.a2nav import A2Nav
+from policies.baselines import Random
 from policies.discussnav import DiscussNav
 from policies.navgpt import NavGPT
+from policies.navigators.chat import ChatNavigator
 from policies.pictures import Pictures, Sight, look
 from policies.planner import Planner, Situation
 from policies.surroundings import surroundings
+from policies.swiftsage import SwiftSage
 from tests.chat_server import ChatServer, Request, Step, Text
 from tests.command_line import CHECKOUT, run_navagent
 from tests.pictured import PicturedR2R
+from tests.policies.lineup import PLANNERS, Make
+from tests.scripted import willing
 
 for_each_choice = pytest.mark.parametrize("of", ["candidates", "sectors"])
 
@@ -183,6 +189,39 @@ def test_an_expert_is_shown_only_the_pictures_that_its_question_names(env: Pictu
     for content in shown:
         count = sum(part["type"] == "image_url" for part in content)
         assert count == len(set(re.findall(r"picture (\d+)", content[0]["text"])))
+
+
+SEEING: dict[str, Make] = {
+    **PLANNERS,
+    "SwiftSage": lambda llm, texts, **options: SwiftSage(llm, texts, Random(), patience=1, **options),
+}
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_every_planner_decides_on_pictures(name: str, env: PicturedR2R) -> None:
+    decisions: list[Decision] = []
+    with ChatServer(willing) as server:
+        policy = SEEING[name](connect(server), NoTexts(), max_steps=4, view="image", pictures=Pictures(size=32))
+        check_needs(env, policy)
+        rollout(env, policy, env.episodes[0], lambda _, decision: decisions.append(decision))
+    calls = [call for decision in decisions for call in decision.calls]
+    assert any(message.images for call in calls for message in call.messages)
+    if name in PLANNERS:  # the server knows no list of SwiftSage's moves
+        assert not any(decision.fallback for decision in decisions)
+    for call in calls:
+        if call.purpose in ("decide", "predict", "plan"):
+            assert any(message.images for message in call.messages), call.purpose
+
+
+def test_a_navigator_of_sub_tasks_decides_on_pictures(env: PicturedR2R) -> None:
+    decisions: list[Decision] = []
+    with ChatServer(willing) as server:
+        llm = connect(server)
+        policy = A2Nav(llm, ChatNavigator(llm, NoTexts(), view="both"))
+        check_needs(env, policy)
+        rollout(env, policy, env.episodes[0], lambda _, decision: decisions.append(decision))
+    asked = [message for decision in decisions for call in decision.calls for message in call.messages]
+    assert sum(bool(message.images) for message in asked) >= 1
 
 
 class Bare(Planner):
