@@ -30,6 +30,11 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         r"compiled using NumPy 1|numpy\.core\.multiarray failed to import|_ARRAY_API not found",
         "That Python's numpy is too new for its habitat-sim: pip install numpy==1.26.4 there.",
     ),
+    # habitat-lab 0.3.3's configuration has defaults that dataclasses refuse from Python 3.11 on.
+    (
+        r"mutable default <class 'habitat\.",
+        "This habitat-lab runs on Python 3.9 and 3.10 only: envs/habitat/environment.yml makes such a Python.",
+    ),
     # habitat-lab's loader wants a vocabulary; VLN-CE's newer packages of RxR-Habitat have none.
     (
         r"instruction_vocab",

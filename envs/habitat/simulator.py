@@ -78,13 +78,15 @@ def scene_file(settings: dict[str, Any], scene_id: str) -> str:
     return str(file)
 
 
-def load_navmesh(sim: Any) -> None:
-    """Make a navmesh for a building that came without one, by R2R-CE's agent."""
-    if not sim.pathfinder.is_loaded:
-        wish = habitat_sim.NavMeshSettings()
-        wish.set_defaults()
-        wish.agent_height, wish.agent_radius = 1.5, 0.1
-        sim.recompute_navmesh(sim.pathfinder, wish)
+def make_navmesh(sim: Any, scene: str) -> None:
+    """Make a navmesh for a building that came without one, by the settings beside it, else for R2R-CE's agent."""
+    wish = habitat_sim.NavMeshSettings()
+    wish.set_defaults()
+    wish.agent_height, wish.agent_radius = 1.5, 0.1
+    beside = Path(scene).with_suffix(".navmesh_settings.json")
+    if beside.is_file():
+        wish.read_from_json(str(beside))
+    sim.recompute_navmesh(sim.pathfinder, wish)
 
 
 class R2RCESimulator:
@@ -117,7 +119,7 @@ class R2RCESimulator:
         self._env.current_episode = self._dataset.episodes[0]
         seen = self._env.reset()
         if not self._env.sim.pathfinder.is_loaded:
-            load_navmesh(self._env.sim)
+            make_navmesh(self._env.sim, entry["scene_id"])
             self._env.current_episode = self._dataset.episodes[0]
             seen = self._env.reset()  # once more: measures have asked the navmesh
         return self._answer(seen)
