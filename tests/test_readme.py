@@ -48,6 +48,14 @@ def test_the_python_example_of_the_readme_runs(tiny_data: Path, tmp_path: Path) 
     assert 0 <= float(done.stdout) <= 1
 
 
+def test_the_gymnasium_example_of_the_readme_runs(tmp_path: Path) -> None:
+    code = _block("python", "gymnasium.make_vec").replace('split="train"', 'split="train", houses=2')
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment(tmp_path), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "'rgb': (64, 64, 64, 3)" in done.stdout
+
+
 def test_the_planner_of_the_readme_has_at_most_15_lines_besides_its_prompt() -> None:
     code = _block("python", "class MyPlanner")
     prompt = re.search(r'"""(.*?)"""', code, re.DOTALL)
