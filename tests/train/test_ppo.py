@@ -22,6 +22,7 @@ LEARNING = Learning(epochs=1, mini_batches=1, normalise_advantages=True, max_gra
 
 
 def network() -> ActorCritic:
+    torch.set_num_threads(1)  # weights are drawn in single precision, whose rounding depends on the threads
     torch.manual_seed(0)
     return make_network(SPACE, 3, hidden_size=8).double()
 
