@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from envs.continuous import (
     ContinuousData,
+    ContinuousEnv,
     Version,
     from_habitat,
     heading_of,
@@ -21,8 +23,8 @@ from envs.continuous import (
 )
 from envs.habitat.link import CALL_S, SIMULATOR, Frame
 from envs.habitat.place import default_gpu, find_scenes, find_simulator
-from navagent.contracts import Env
 from navagent.errors import ConfigError
+from navagent.geometry import VIEW_HEADINGS, wrap
 from navagent.types import (
     Action,
     Distances,
@@ -35,6 +37,7 @@ from navagent.types import (
     Trajectory,
     TurnLeft,
     TurnRight,
+    View,
 )
 
 ACTIONS: tuple[Action, ...] = (Stop(), Forward(), TurnLeft(), TurnRight())
@@ -42,11 +45,14 @@ ACTIONS: tuple[Action, ...] = (Stop(), Forward(), TurnLeft(), TurnRight())
 
 _CODES = {type(action): code for code, action in enumerate(ACTIONS)}
 
+HFOV = math.radians(90)
+"""R2R-CE's horizontal field of view."""
+
 GOAL_RADIUS = 3.0
 """Metres (R2R-CE's `goals[].radius`)."""
 
 
-class HabitatR2RCE(Env):
+class HabitatR2RCE(ContinuousEnv):
     """R2R-CE (Krantz et al. 2020) on habitat-lab's VLN task: FORWARD 0.25 m with sliding, turns of 15 degrees.
 
     The agent is 1.5 m high with a radius of 0.1 m, its sensors at 1.25 m with a horizontal field of view of 90
@@ -74,7 +80,7 @@ class HabitatR2RCE(Env):
         versions: Versions of Python, habitat-sim, habitat-lab and numpy where the simulator runs.
     """
 
-    gives = frozenset({"pose", "rgb", "depth", "oracle_action"})
+    gives = frozenset({"pose", "rgb", "depth", "oracle_action", "panorama"})
     rules = "r2r_ce"
     simulator: ClassVar[tuple[Path, str]] = (SIMULATOR, "R2RCESimulator")
 
@@ -157,6 +163,29 @@ class HabitatR2RCE(Env):
         code, _ = self._link.call("oracle", goal=to_habitat(self._episode.goal.position))
         return ACTIONS[int(code)]
 
+    def panorama(self, sensors: Sequence[str] = ("rgb", "depth")) -> tuple[View, ...]:
+        """Return the 12 level views all around, step 0 where the agent faces."""
+        _, frames = self._link.call("look")
+        return tuple(
+            View(
+                index=VIEW_HEADINGS + step,
+                heading=wrap(step * 2 * math.pi / VIEW_HEADINGS),
+                elevation=0.0,
+                rgb=frames["around_rgb"][step] if "rgb" in sensors else None,
+                depth=frames["around_depth"][step] if "depth" in sensors else None,
+                hfov=HFOV,
+            )
+            for step in range(VIEW_HEADINGS)
+        )
+
+    def distance_to_goal(self, position: Position) -> float:
+        """Return the geodesic distance from the navmesh's point nearest to a position."""
+        if self._episode.goal is None:
+            raise ValueError("the split has no goals, so there is no distance to one")
+        goal = to_habitat(self._episode.goal.position)
+        (distance,), _ = self._link.call("distances", positions=[to_habitat(position)], goal=goal)
+        return float(distance)
+
     def close(self) -> None:
         """End the simulator."""
         self._link.close()
@@ -183,6 +212,7 @@ class HabitatR2RCE(Env):
             pose=self._poses[-1],
             rgb=frames["rgb"],
             depth=frames["depth"],
+            hfov=HFOV,
             collided=bool(self._state["collided"]),
             done=self._done,
         )

@@ -16,7 +16,8 @@ from navagent.geometry import view_direction, wrap
 from navagent.types import View
 
 VIEWS = 36
-PICTURES = ("rgb", "depth")
+
+SENSORS = ("rgb", "depth")
 
 
 class HabitatR2R(R2R):
@@ -37,7 +38,6 @@ class HabitatR2R(R2R):
         width: Pixels.
         height: Pixels.
         vfov: Vertical field of view, degrees.
-        depth: Whether views have depth too.
         timeout_s: Seconds in which the simulator must answer.
 
     Attributes:
@@ -59,13 +59,11 @@ class HabitatR2R(R2R):
         width: int = 640,
         height: int = 480,
         vfov: float = 60.0,
-        depth: bool = False,
         timeout_s: float = CALL_S,
     ) -> None:
         super().__init__(split, data_dir, max_steps)
         if min(width, height) < 1 or not 0 < vfov < 180:
             raise ConfigError(f"There is no picture of {width} x {height} pixels over {vfov:g} degrees.")
-        self._hfov = 2 * math.atan(math.tan(math.radians(vfov) / 2) * width / height)
         self._files = {episode.scene: scene_file.replace("{scan}", episode.scene) for episode in self.episodes}
         folder = find_scenes(scenes_dir, data_dir, self._files.values())
         settings = {
@@ -73,9 +71,9 @@ class HabitatR2R(R2R):
             "width": width,
             "height": height,
             "vfov": vfov,
-            "depth": depth,
             "gpu": default_gpu() if gpu is None else gpu,
         }
+        self._hfov = 2 * math.atan(math.tan(math.radians(vfov) / 2) * width / height)
         simulator = find_simulator(*self.simulator, settings, python, timeout_s)
         self.versions = simulator.versions()
         self._link = simulator.open()
@@ -85,16 +83,15 @@ class HabitatR2R(R2R):
         self._link.close()
 
     def panorama(self, sensors: Sequence[str] = ("rgb", "depth")) -> tuple[View, ...]:
-        """Return the views from the current viewpoint; their indices are absolute, their headings relative.
-
-        Depth is among them if the environment was made with `depth`.
-        """
+        """Return the viewpoint's 36 views; view k looks the same way whatever the agent faces, as in R2R."""
         pose = self._poses[-1]
         file = self._files[self._episode.scene]
-        _, frames = self._link.call("look", scene_id=file, position=to_habitat(pose.position))
+        _, frames = self._link.call(
+            "look", scene_id=file, position=to_habitat(pose.position), sensors=[s for s in SENSORS if s in sensors]
+        )
         views = []
         for index in range(VIEWS):
             heading, elevation = view_direction(index)
-            rgb, depth = (frames[name][index] if name in frames and name in sensors else None for name in PICTURES)
+            rgb, depth = (frames[name][index] if name in frames else None for name in SENSORS)
             views.append(View(index, wrap(heading - pose.heading), elevation, rgb, depth, self._hfov))
         return tuple(views)

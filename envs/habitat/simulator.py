@@ -29,6 +29,9 @@ DATASET = "R2RVLN-v1"
 FOLLOWER_RADIUS = 0.5
 """Metres from the goal at which the follower stops (VLN-CE's SHORTEST_PATH_SENSOR)."""
 
+AROUND = 12
+"""Level views all around, 30 degrees apart clockwise, the first one ahead."""
+
 FAR = 10.0
 """Metres of the farthest depth (R2R-CE)."""
 
@@ -102,7 +105,12 @@ class R2RCESimulator:
         self._dataset = make_dataset(DATASET)
         self._env: Any = None
         rgb, depth = settings["rgb"], settings["depth"]
-        self.frames = {"rgb": ((rgb, rgb, 3), "uint8"), "depth": ((depth, depth), "float32")}
+        self.frames = {
+            "rgb": ((rgb, rgb, 3), "uint8"),
+            "depth": ((depth, depth), "float32"),
+            "around_rgb": ((AROUND, rgb, rgb, 3), "uint8"),
+            "around_depth": ((AROUND, depth, depth), "float32"),
+        }
 
     def reset(self, episode: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Begin an episode, given as an entry of an R2R-CE file; without goals it cannot be scored."""
@@ -145,6 +153,17 @@ class R2RCESimulator:
             found.append(float(path.geodesic_distance))
         return found, {}
 
+    def look(self) -> tuple[None, dict[str, Any]]:
+        """Return what the sensors see all around; the agent stays as it is."""
+        sim = self._env.sim
+        state = sim.get_agent_state()
+        seen = []
+        for step in range(AROUND):
+            turn = state.rotation * quat_from_angle_axis(-step * 2 * math.pi / AROUND, np.array([0.0, 1.0, 0.0]))
+            seen.append(sim.get_observations_at(state.position, [turn.x, turn.y, turn.z, turn.w]))
+        around_depth = [view["depth"][..., 0] for view in seen]
+        return None, {"around_rgb": [view["rgb"] for view in seen], "around_depth": around_depth}
+
     def oracle(self, goal: list[float]) -> tuple[int, dict[str, Any]]:
         """Return the next action of habitat-lab's shortest-path follower."""
         sim = self._env.sim
@@ -178,19 +197,16 @@ class PanoramaSimulator:
     """Pictures all around a point, as R2R's agents see them: 36 views, 12 headings at each of three elevations.
 
     Args:
-        settings: `scenes_dir`, `width` and `height` (pixels), `vfov` (degrees), `depth` (whether to give it),
-            `gpu`.
+        settings: `scenes_dir`, `width` and `height` (pixels), `vfov` (degrees), `gpu`.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
         self._sim: Any = None
         size = (36, settings["height"], settings["width"])
-        self.frames: dict[str, tuple[tuple[int, ...], str]] = {"rgb": ((*size, 3), "uint8")}
-        if settings["depth"]:
-            self.frames["depth"] = (size, "float32")
+        self.frames = {"rgb": ((*size, 3), "uint8"), "depth": (size, "float32")}
 
-    def look(self, scene_id: str, position: list[float]) -> tuple[None, dict[str, Any]]:
+    def look(self, scene_id: str, position: list[float], sensors: list[str]) -> tuple[None, dict[str, Any]]:
         """Return the views from a camera at a position; view k looks along heading 30 k degrees, clockwise from -z."""
         file = scene_file(self._settings, scene_id)
         if self._sim is None:
@@ -198,10 +214,8 @@ class PanoramaSimulator:
         elif self._sim.config.sim_cfg.scene_id != file:
             self._sim.reconfigure(self._configuration(file))
         views = [self._view(position, k % 12 * math.pi / 6, (k // 12 - 1) * math.pi / 6) for k in range(36)]
-        arrays = {"rgb": [view["rgb"][..., :3] for view in views]}
-        if self._settings["depth"]:
-            arrays["depth"] = [view["depth"] for view in views]
-        return None, arrays
+        arrays = {"rgb": [view["rgb"][..., :3] for view in views], "depth": [view["depth"] for view in views]}
+        return None, {name: arrays[name] for name in sensors}
 
     def close(self) -> None:
         """Free the simulator."""

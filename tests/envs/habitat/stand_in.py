@@ -40,6 +40,8 @@ class StandIn:
         self.frames = {
             "rgb": ((self._size, self._size, 3), "uint8"),
             "depth": ((settings["depth"], settings["depth"]), "float32"),
+            "around_rgb": ((12, self._size, self._size, 3), "uint8"),
+            "around_depth": ((12, settings["depth"], settings["depth"]), "float32"),
         }
         self._depth = settings["depth"]
         self._work_s = settings.get("work_s", 0.0)
@@ -73,6 +75,11 @@ class StandIn:
 
     def distances(self, positions: list[list[float]], goal: list[float]) -> tuple[list[float], dict[str, Any]]:
         return [math.dist(position, goal) for position in positions], {}
+
+    def look(self) -> tuple[None, dict[str, Any]]:
+        rgb = [np.full((self._size, self._size, 3), step, np.uint8) for step in range(12)]
+        depth = [np.full((self._depth, self._depth), step, np.float32) for step in range(12)]
+        return None, {"around_rgb": rgb, "around_depth": depth}
 
     def oracle(self, goal: list[float]) -> tuple[int, dict[str, Any]]:
         x, _, z = (a - b for a, b in zip(goal, self._position))  # noqa: B905 (Python 3.9)
@@ -142,16 +149,14 @@ class StandInPanorama:
     def __init__(self, settings: dict[str, Any]) -> None:
         size = (36, settings["height"], settings["width"])
         self.frames = {"rgb": ((*size, 3), "uint8"), "depth": (size, "float32")}
-        if not settings["depth"]:
-            del self.frames["depth"]
         self._size = size[1:]
 
-    def look(self, scene_id: str, position: list[float]) -> tuple[None, dict[str, Any]]:
+    def look(self, scene_id: str, position: list[float], sensors: list[str]) -> tuple[None, dict[str, Any]]:
         views = {
             "rgb": [np.full((*self._size, 3), k, np.uint8) for k in range(36)],
             "depth": [np.full(self._size, position[1], np.float32) for _ in range(36)],
         }
-        return None, {name: views[name] for name in self.frames}
+        return None, {name: views[name] for name in sensors}
 
     def close(self) -> None:
         return

@@ -71,7 +71,7 @@ class TestHabitatR2RCE(EnvSuite):
 class TestHabitatR2R(EnvSuite):
     @pytest.fixture
     def env(self, folder: Path) -> Iterator[HabitatR2R]:
-        made = StandInR2R("val_unseen", str(folder), python=sys.executable, width=4, height=3, depth=True)
+        made = StandInR2R("val_unseen", str(folder), python=sys.executable, width=4, height=3)
         yield made
         made.close()
 
@@ -107,16 +107,14 @@ def test_a_test_split_runs_without_a_score(folder: Path) -> None:
 
 # ---------------------------------------------------------------------------------------------- panoramas
 def test_views_are_absolute_in_index_and_relative_in_heading(folder: Path) -> None:
-    env = StandInR2R("val_unseen", str(folder), python=sys.executable, width=4, height=3, depth=True)
+    env = StandInR2R("val_unseen", str(folder), python=sys.executable, width=4, height=3)
     observation = env.reset(env.episodes[0])
     assert observation.candidates
     observation = env.step(MoveTo(observation.candidates[0].id))
     assert observation.pose is not None
-    panorama = env.panorama()
-    assert [view.index for view in panorama] == list(range(36))
-    assert all(view.depth is None for view in env.panorama(("rgb",)))
-    north = panorama[12]
-    assert north.hfov == pytest.approx(2 * np.arctan(np.tan(np.radians(30)) * 4 / 3))
+    views = env.panorama()
+    assert [view.index for view in views] == list(range(36))
+    north = views[12]
     assert north.heading == pytest.approx(np.remainder(np.pi - observation.pose.heading, 2 * np.pi) - np.pi)
     assert north.elevation == 0.0
     assert north.rgb is not None
@@ -124,7 +122,28 @@ def test_views_are_absolute_in_index_and_relative_in_heading(folder: Path) -> No
     assert north.depth is not None
     # The camera is at the viewpoint's height, which is Habitat's y.
     assert north.depth[0, 0] == np.float32(observation.pose.position[2])
+    # 60 degrees high at 4 : 3.
+    assert np.degrees(north.hfov or 0) == pytest.approx(75.18, abs=0.01)
+    assert all(view.depth is None for view in env.panorama(["rgb"]))
     env.close()
+
+
+def test_a_continuous_panorama_begins_where_the_agent_faces(env: StandInCE) -> None:
+    env.reset(env.episodes[0])
+    views = env.panorama()
+    assert [view.index for view in views] == list(range(12, 24))
+    assert views[0].heading == 0.0
+    assert views[3].heading == pytest.approx(np.pi / 2)  # to the right
+    assert views[3].depth is not None
+    assert (views[3].depth == 3).all()
+
+
+def test_a_place_can_be_asked_how_far_it_is(env: StandInCE) -> None:
+    episode = env.episodes[0]
+    env.reset(episode)
+    assert episode.goal is not None
+    assert env.distance_to_goal(episode.goal.position) == 0.0
+    assert env.distance_to_goal(episode.start.position) == pytest.approx(env.measures["distance_to_goal"])
 
 
 # --------------------------------------------------------------------------------------- crashes in a run

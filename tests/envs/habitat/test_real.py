@@ -88,7 +88,6 @@ class TestHabitatR2R(EnvSuite):
             python=python,
             width=64,
             height=48,
-            depth=True,
         )
         yield made
         made.close()
