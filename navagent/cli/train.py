@@ -29,7 +29,7 @@ DESCRIPTION = (
 
 INTERRUPTED = 130
 
-_FREE = ("steps", "save_seconds", "keep", "threads", "device", "evaluate_steps", "evaluate_split")
+_FREE = ("steps", "save_seconds", "keep", "threads", "device", "evaluate_steps", "evaluate_options")
 """What may differ when a training goes on; all else makes another training."""
 
 
@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _config(built: TrainConfig) -> TrainConfig:
-    config = replace(built, env_options=dict(built.env_options))
+    config = replace(built, env_options=dict(built.env_options), evaluate_options=dict(built.evaluate_options))
     config.check()
     return config
 

@@ -75,7 +75,7 @@ class TrainConfig:
         save_seconds: Seconds between checkpoints.
         keep: Checkpoints kept, the newest; the best in evaluation is kept beside them.
         evaluate_steps: Steps between evaluations; 0 evaluates at the end only.
-        evaluate_split: Whose episodes are played.
+        evaluate_options: What differs from `env_options` in evaluation: another split, as many houses as that has.
     """
 
     env: str
@@ -90,7 +90,7 @@ class TrainConfig:
     save_seconds: float = 120.0
     keep: int = 3
     evaluate_steps: int = 0
-    evaluate_split: str = "val_unseen"
+    evaluate_options: dict[str, Any] = field(default_factory=lambda: {"split": "val_unseen"})
 
     def check(self) -> None:
         """Raise ConfigError, in one sentence, unless the training is possible."""

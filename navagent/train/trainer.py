@@ -134,7 +134,7 @@ class Trainer:
     def _evaluate(self) -> None:
         """Play the validation split on the first worker and keep the best network."""
         if self._group.rank == 0:
-            env = make_env(self._config, self._config.agents, 0, self._config.evaluate_split)
+            env = make_env(self._config, self._config.agents, 0, self._config.evaluate_options)
             means = play_split(env, self.network, self._device)
             env.close()
             assert self._log is not None
@@ -198,15 +198,13 @@ class Trainer:
         torch.set_rng_state(content["random"].cpu())
 
 
-def make_env(config: TrainConfig, agents: int, seed: int, split: str | None = None) -> Any:
-    """Return the vector environment of a training.
+def make_env(config: TrainConfig, agents: int, seed: int, others: Mapping[str, Any] | None = None) -> Any:
+    """Return the vector environment of a training, with `others` in place of its options.
 
     Raises:
         ConfigError: There is no such environment, or an option is wrong.
     """
-    options: dict[str, Any] = {"seed": seed, "copy": True, **config.env_options}
-    if split is not None:
-        options["split"] = split
+    options: dict[str, Any] = {"seed": seed, **config.env_options, **(others or {})}
     try:
         return gymnasium.make_vec(config.env, agents, vectorization_mode="vector_entry_point", **options)
     except NavAgentError:
