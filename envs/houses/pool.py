@@ -37,26 +37,27 @@ class Resident:
 
     Attributes:
         house: The house.
+        visit: How often it was left before.
         floor: Its floor.
         surfaces: What the renderer draws.
         episodes: The task's episodes.
     """
 
     house: House
+    visit: int
     floor: Floor
     surfaces: Surfaces
     episodes: EpisodeSet
 
 
 class Pool:
-    """Residents, and the arrays that kernels and renderer take.
+    """Residents, and the arrays that kernels and renderer take; there are none before `restart` or `restore`.
 
     Args:
         task: Gives the episodes.
         plan: The split.
         residents: How many houses to hold at once; all of the split if it has no more.
         house_steps: Steps of the whole batch after which one house is exchanged for another.
-        seed: Of the order of the houses.
 
     Attributes:
         stage: All residents.
@@ -67,7 +68,7 @@ class Pool:
         ConfigError: The split has no house, or a number is out of its range.
     """
 
-    def __init__(self, task: Task, plan: SplitPlan, residents: int, house_steps: int, seed: int) -> None:
+    def __init__(self, task: Task, plan: SplitPlan, residents: int, house_steps: int) -> None:
         if not len(plan.seeds):
             raise ConfigError(f"{plan.name} has no houses: give at least one.")
         if residents < 1 or house_steps < 1:
@@ -77,10 +78,10 @@ class Pool:
         self._count = min(residents, len(plan.seeds))
         self._rotates = self._count < len(plan.seeds)
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="house") if self._rotates else None
-        self.restart(seed)
+        self.residents: list[Resident] = []
 
     def restart(self, seed: int) -> None:
-        """Begin again with the first houses of the order that belongs to `seed`."""
+        """Begin, or begin again, with the first houses of the order that belongs to `seed`."""
         seeds = np.array(self._plan.seeds)
         self._order = np.random.default_rng(seed).permutation(seeds) if self._rotates else seeds
         self.restore({"held": list(range(self._count)), "next": self._count, "steps": 0, "retiring": None})
@@ -90,11 +91,12 @@ class Pool:
         return {"held": list(self._held), "next": self._next, "steps": self._steps, "retiring": self._retiring}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Hold the houses that a pool of the same split and seed held."""
+        """Hold the houses that a pool of the same split and seed held; `restart` comes first."""
         self._held, self._next, self._steps = list(state["held"]), state["next"], state["steps"]
         self._retiring: int | None = state["retiring"]
         self._coming: Future[Resident] | None = None
-        self.residents = [self._make(place) for place in self._held]
+        known = {(resident.house.seed, resident.visit): resident for resident in self.residents}
+        self.residents = [known.get(self._called(place)) or self._make(place) for place in self._held]
         if not any(len(resident.episodes.goal) for resident in self.residents):
             raise ConfigError(f"No house of {self._plan.name} has an episode of {self._task.name}: give more houses.")
         self._pack()
@@ -122,12 +124,16 @@ class Pool:
             self._maker.shutdown(cancel_futures=True)
 
     def _make(self, place: int) -> Resident:
-        """Make the house at a place of the order, which is gone through again and again."""
-        visit, index = divmod(place, len(self._order))
-        house = load_house(int(self._order[index]))
+        seed, visit = self._called(place)
+        house = load_house(seed)
         floor = Floor.of(house)
         episodes = self._task.episodes(house, floor, self._atlas, self._plan, visit)
-        return Resident(house, floor, prepare(house, len(self._atlas)), episodes)
+        return Resident(house, visit, floor, prepare(house, len(self._atlas)), episodes)
+
+    def _called(self, place: int) -> tuple[int, int]:
+        """Return seed and visit of the house at a place of the order, which is gone through again and again."""
+        visit, index = divmod(place, len(self._order))
+        return int(self._order[index]), visit
 
     def _pack(self) -> None:
         sets = [resident.episodes for resident in self.residents]

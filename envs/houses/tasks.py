@@ -28,6 +28,9 @@ GOALS = 50
 STARTS = 20
 """Starts per goal in training; validation has one."""
 
+PLACES = 600
+"""Random places in a house that PointNav's starts are drawn from."""
+
 NEAREST, FARTHEST = 1.0, 30.0
 """Metres on the floor between start and goal (habitat-lab, `pointnav_generator.py`: closest and furthest distance)."""
 
@@ -129,8 +132,9 @@ class PointNav(Task):
         rng = np.random.default_rng([house.seed, plan.stream, 1, visit])
         geodesic = Geodesic(floor)
         starts, shortest, goals = [], [], []
-        for goal in floor.sample(rng, GOALS):
-            found, metres = _starts(floor, geodesic, goal, STARTS if plan.name == "train" else 1, rng)
+        anywhere = floor.sample(rng, GOALS + PLACES)
+        for goal in anywhere[:GOALS]:
+            found, metres = _starts(anywhere[GOALS:], geodesic, goal, STARTS if plan.name == "train" else 1, rng)
             if len(found):
                 starts.append(found)
                 shortest.append(metres)
@@ -243,10 +247,10 @@ def _within(outline: Sequence[Point], points: NDArray[np.float64]) -> NDArray[np
 
 
 def _starts(
-    floor: Floor, geodesic: Geodesic, goal: NDArray[np.float64], count: int, rng: np.random.Generator
+    places: NDArray[np.float64], geodesic: Geodesic, goal: NDArray[np.float64], count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return up to `count` starts for a goal and the metres from them."""
-    tried = floor.sample(rng, 8 * count + 24)
+    """Return up to `count` starts for a goal, some of `places`, and the metres from them."""
+    tried = places[rng.permutation(len(places))[: 4 * count + 24]]
     metres = geodesic.distances(tried, goal)
     ratio = metres / np.maximum(np.hypot(*(tried - goal).T), 1e-6)
     # habitat-lab keeps a straighter pair with the probability 20 (ratio - 0.98)^2.

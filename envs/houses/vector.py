@@ -70,7 +70,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         slack_reward: For every step. The four defaults are habitat-lab's (`success_reward`, `slack_reward`, the
             distance measure once).
         collision_reward: For a step that collides.
-        copy: Return copies of the observations; else the arrays are written to again by the next step.
+        copy: Return observations in arrays of their own; else in arrays that the next step writes to again.
 
     Raises:
         ConfigError: An option is out of its range.
@@ -90,7 +90,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         hfov: float = math.pi / 2,
         max_steps: int = 500,
         threads: int = 1,
-        residents: int = 16,
+        residents: int = 8,
         house_steps: int = 10_000,
         success_reward: float = 2.5,
         spl_reward: float = 0.0,
@@ -117,7 +117,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self._shuffle = split == "train"
         if self._shuffle and residents == 1 < min(num_envs, len(plan.seeds)):
             raise ConfigError("residents must be at least 2, so that agents can leave a house that is exchanged.")
-        self._pool = Pool(self._task, plan, residents if self._shuffle else len(plan.seeds), house_steps, seed)
+        self._pool = Pool(self._task, plan, residents if self._shuffle else max(len(plan.seeds), 1), house_steps)
         self._seed, self._copy = seed, copy
         self._agents, self._outcome = new_agents(num_envs), new_outcome(num_envs)
         self._started = False
@@ -129,7 +129,6 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self._arrays: Arrays = {
             name: np.zeros((num_envs, *(box.shape or ())), box.dtype) for name, box in space.items()
         }
-        self._pictures = {name: self._arrays[name] if name == "rgb" else self._arrays[name][..., 0] for name in sensors}
         pose = {"gps": 2, "compass": 1, "pointgoal_with_gps_compass": 2}
         self._pose = [self._arrays.get(name, np.zeros((num_envs, n), np.float32)) for name, n in pose.items()]
         self._cameras = np.full((num_envs, 3), SENSOR_HEIGHT)
@@ -145,9 +144,9 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         """
         if isinstance(seed, list):
             raise ConfigError("The agents share one seed: give an int.")
-        if seed is not None:
-            self._seed = seed
-            self._pool.restart(seed)
+        if seed is not None or not self._started:
+            self._seed = self._seed if seed is None else seed
+            self._pool.restart(self._seed)
             self._agents = new_agents(self.num_envs)
         self._agents.over[:] = True
         self._started = True
@@ -196,7 +195,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
 
     @property
     def episode_count(self) -> int:
-        """How many episodes the houses in use have; outside training, how many the split has."""
+        """How many episodes the houses in use have; outside training, how many the split has. None before `reset`."""
         return int(self._pool.stage.first[-1])
 
     @property
@@ -242,11 +241,16 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         return spaces.Dict({name: known[name] for name in (*self._sensors, *given)})
 
     def _observe(self) -> Arrays:
-        if self._sensors:
-            self._draw(self._sensors, self._pictures)
         sense(self._pool.stage, self._agents, *self._pose)
         self._tell()
-        return {name: array.copy() for name, array in self._arrays.items()} if self._copy else dict(self._arrays)
+        arrays = dict(self._arrays)
+        if self._copy:
+            # Pictures are drawn into new memory, which costs less than drawing and copying them.
+            arrays = {name: np.empty_like(a) if name in SENSORS else a.copy() for name, a in arrays.items()}
+        if self._sensors:
+            flat = {name: arrays[name] if name == "rgb" else arrays[name][..., 0] for name in self._sensors}
+            self._draw(self._sensors, flat)
+        return arrays
 
     def _tell(self) -> None:
         """Write what agents that have just begun are to do."""

@@ -23,8 +23,8 @@ def play_split(env: Any, network: ActorCritic, device: torch.device) -> dict[str
         network: Decides.
         device: Where the network is.
     """
-    agents, count = env.num_envs, env.episode_count
     observations, _ = env.reset(seed=0)
+    agents, count = env.num_envs, env.episode_count
     state = network.new_state(agents)
     actions = torch.zeros(agents, dtype=torch.int64, device=device)
     begins, over = torch.ones(agents, dtype=torch.bool, device=device), np.zeros(agents, np.bool_)
