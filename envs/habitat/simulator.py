@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +82,29 @@ def scene_file(settings: dict[str, Any], scene_id: str) -> str:
     return str(file)
 
 
-def make_navmesh(sim: Any, scene: str) -> None:
-    """Make a navmesh for a building that came without one, by the settings beside it, else for R2R-CE's agent."""
+def ensure_navmesh(scene: str) -> None:
+    """Write a building's navmesh beside it if it came without one, for habitat-sim crashes where it has none to ask.
+
+    Settings are those in `<building>.navmesh_settings.json`, else R2R-CE's agent's.
+    """
+    file = Path(scene).with_suffix(".navmesh")
+    if file.is_file():
+        return
     wish = habitat_sim.NavMeshSettings()
     wish.set_defaults()
     wish.agent_height, wish.agent_radius = 1.5, 0.1
     beside = Path(scene).with_suffix(".navmesh_settings.json")
     if beside.is_file():
         wish.read_from_json(str(beside))
-    sim.recompute_navmesh(sim.pathfinder, wish)
+    config = habitat_sim.SimulatorConfiguration()
+    config.scene_id, config.create_renderer = scene, False
+    with habitat_sim.Simulator(
+        habitat_sim.Configuration(config, [habitat_sim.AgentConfiguration(sensor_specifications=[])])
+    ) as sim:
+        sim.recompute_navmesh(sim.pathfinder, wish)
+        part = file.with_suffix(f".{os.getpid()}.part")  # another worker may be at it, too
+        sim.pathfinder.save_nav_mesh(str(part))
+    part.replace(file)
 
 
 class R2RCESimulator:
@@ -122,15 +137,11 @@ class R2RCESimulator:
         }
         self._dataset.episodes = []
         self._dataset.from_json(json.dumps({"episodes": [entry], "instruction_vocab": {"word_list": ["<unk>"]}}))
+        ensure_navmesh(entry["scene_id"])
         if self._env is None:
             self._env = habitat.Env(self._config, self._dataset)
         self._env.current_episode = self._dataset.episodes[0]
-        seen = self._env.reset()
-        if not self._env.sim.pathfinder.is_loaded:
-            make_navmesh(self._env.sim, entry["scene_id"])
-            self._env.current_episode = self._dataset.episodes[0]
-            seen = self._env.reset()  # once more: measures have asked the navmesh
-        return self._answer(seen)
+        return self._answer(self._env.reset())
 
     def step(self, action: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Act: 0 stop, 1 forward, 2 left, 3 right.

@@ -138,6 +138,7 @@ def stage_config(house_id: str) -> dict[str, Any]:
         "collision_asset": f"{house_id}.glb",
         "semantic_asset": f"{house_id}.semantic.glb",
         "semantic_descriptor_filename": f"{house_id}.semantic.txt",
+        "nav_asset": f"{house_id}.navmesh",  # once habitat-sim has written it
         "has_semantic_textures": False,
         "up": [0.0, 1.0, 0.0],
         "front": [0.0, 0.0, -1.0],
