@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -18,8 +20,13 @@ from envs.habitat.env import HabitatR2RCE
 from envs.habitat.nav_graph import HabitatR2R
 from envs.houses.dataset import make_data
 from envs.houses.env import HouseEnv
-from envs.houses.export import export_houses
+from envs.houses.export import DATASET_FILE, export_houses
+from envs.houses.floor import Floor
+from envs.houses.generate import generate
+from envs.houses.house import SENSOR_HEIGHT
+from envs.houses.render import Renderer
 from envs.houses.splits import plan_splits
+from envs.houses.textures import texture_atlas
 from eval.rules import RULES
 from navagent.rollout import rollout
 from navagent.types import Action, Forward, Stop, TurnLeft, TurnRight
@@ -142,6 +149,26 @@ def test_geodesics_agree(env: HabitatR2RCE, folder: Path) -> None:
         assert theirs is not None
         ratios += [b / a for a, b in zip(ours.to_goal, theirs.to_goal, strict=True) if a > 1]
     assert abs(np.median(ratios) - 1) < 0.02
+
+
+def test_habitat_sim_shows_what_the_houses_renderer_shows(folder: Path, python: str | None, tmp_path: Path) -> None:
+    """Ids, categories and depth agree; colours differ by light, which falls off with distance only in our renderer."""
+    seed = plan_splits(0, 0, 3)[0].seeds[0]
+    house = generate(seed)
+    rng = np.random.default_rng(0)
+    points, headings = Floor.of(house).sample(rng, 40), rng.uniform(0, 2 * np.pi, 40)
+    np.savez(tmp_path / "poses.npz", points=points, headings=headings)
+    script = Path(__file__).with_name("look.py")
+    dataset = folder / "scene_datasets" / DATASET_FILE
+    files = (dataset, house.house_id, tmp_path / "poses.npz", tmp_path / "out.npz")
+    subprocess.run([python or sys.executable, script, *files], check=True, capture_output=True)
+    theirs = np.load(tmp_path / "out.npz")
+    cameras = np.column_stack([points, np.full(40, SENSOR_HEIGHT)])
+    ours = Renderer([house], texture_atlas()).render(0, cameras, headings, 0.0, 128, 128, np.pi / 2)
+    assert (ours["semantic"] + 1 == theirs["semantic"]).mean() > 0.9999
+    assert theirs["names"][1:].tolist() == [thing.category for thing in house.objects]
+    assert np.median(np.abs(ours["depth"] - theirs["depth"])) < 1e-4
+    assert np.median(np.abs(ours["rgb"].astype(int) - theirs["rgb"][..., :3].astype(int))) < 25
 
 
 def test_a_position_in_the_middle_of_a_step_is_the_steps(env: HabitatR2RCE) -> None:
