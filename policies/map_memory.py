@@ -24,6 +24,9 @@ from navagent.llm.json_text import without_thinking
 from navagent.types import Description, Observation, Reply
 from policies.surroundings import towards
 
+START = "start"
+"""Name of the first place where the environment names none."""
+
 PLAN_CHARACTERS = 600
 """Longer plans are cut: the plan is read again at every step."""
 
@@ -112,11 +115,14 @@ class MapMemory:
         self._metres: dict[str, dict[str, float]] = {}
         self._sights: dict[str, tuple[str, str]] = {}
         self._route: list[str] = []
+        self._moved_to = START
 
     def see(self, observation: Observation, description: Description) -> None:
-        """Draw where the agent is and where it can go."""
-        here = observation.viewpoint
-        assert here is not None  # the planner's `needs` asks for it
+        """Draw where the agent is and where it can go.
+
+        Where the environment names no viewpoint (waypoints), the agent is taken to be where its last move led.
+        """
+        here = observation.viewpoint or self._moved_to
         candidates = observation.candidates or ()
         for name in (here, *(candidate.id for candidate in candidates)):
             self._numbers.setdefault(name, len(self._numbers))
@@ -155,6 +161,10 @@ class MapMemory:
         while goal not in self._ways[here] and before[self._route[-1]] != here:
             self._route.append(before[self._route[-1]])
         return self._route.pop()
+
+    def moved_to(self, candidate_id: str) -> None:
+        """Hear of a move that was decided."""
+        self._moved_to = candidate_id
 
     def go_on(self, observation: Observation) -> str | None:
         """Return the next move of the walk under way, or None if there is none or it leads nowhere from here."""

@@ -99,7 +99,7 @@ class Planner(Policy):
         self.memory = memory
         self.procedure = procedure
         self.prompt_tokens = prompt_tokens
-        self.needs = frozenset({"candidates"}) | describer.needs | ({"viewpoint"} if memory == "map" else set())
+        self.needs = frozenset({"candidates"}) | describer.needs
         self.needs |= {"panorama"} if view != "text" else set()
         self.privileged = describer.privileged
         self._memories: list[Memory] = []
@@ -329,4 +329,6 @@ class Planner(Policy):
         if summary is None:
             summary, thought = self.summarise(situation, choice), self.shorten(thought)
         self._memories.append(Memory(situation.observation.viewpoint, summary, action, thought))
+        if self._map is not None:
+            self._map.moved_to(choice.action)
         self._remembered = situation.observation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
@@ -12,14 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envs.r2r.env import R2R
-from navagent.errors import ConfigError
 from navagent.llm.offline import OfflineChat
 from navagent.llm.openai_chat import OpenAIChat
 from navagent.perception.navgpt_texts import NavGPTTexts
-from navagent.rollout import check_needs
 from navagent.types import Candidate, Decision, MoveTo, Observation, Reply, Stop
 from policies.discussnav import DiscussNav
-from policies.map_memory import PLAN_CHARACTERS, Map, MapMemory, take_plan, with_plan
+from policies.map_memory import PLAN_CHARACTERS, START, Map, MapMemory, take_plan, with_plan
 from policies.navgpt import NavGPT
 from tests.chat_server import ChatServer, Text
 from tests.conformance.policy_suite import PolicySuite
@@ -234,14 +233,18 @@ def test_only_objects_are_asked_for_a_plan() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ elsewhere
-def test_a_map_needs_viewpoints(tiny_data: Path) -> None:
-    class Nameless(R2R):
-        gives = R2R.gives - {"viewpoint"}
-
-    policy = NavGPT(OfflineChat(), Captions(), memory="map")
-    with pytest.raises(ConfigError, match="viewpoint"):
-        check_needs(Nameless("val_unseen", str(tiny_data)), policy)
-    assert "viewpoint" not in NavGPT(OfflineChat(), Captions()).needs
+def test_without_viewpoints_places_are_where_moves_led() -> None:
+    """The same walk gives the same map, whether the environment names its viewpoints or only its candidates."""
+    memory = MapMemory()
+    for viewpoint in (START, "hall", "stairs"):
+        seen = replace(look(viewpoint), viewpoint=None)
+        if viewpoint != START:
+            memory.moved_to(viewpoint)
+        memory.see(seen, Captions(f"Seen from {viewpoint}.").describe(seen))
+    assert memory.snapshot() == walked(START, "hall", "stairs").snapshot()
+    memory.reset()
+    memory.see(replace(look(START), viewpoint=None), Captions("").describe(look(START)))
+    assert memory.snapshot().trail == (0,)
 
 
 def test_nothing_is_told_of_a_map_without_one() -> None:
