@@ -178,7 +178,9 @@ def test_a_split_that_is_not_there_is_named(read: Callable[..., ContinuousData],
 
 
 @pytest.mark.parametrize(
-    "content", [b"not gzip", gzip.compress(b"[{"), gzip.compress(b"[]"), gzip.compress(b'{"episodes": []}')]
+    "content",
+    [b"not gzip", *(gzip.compress(text, mtime=0) for text in (b"[{", b"[]", b'{"episodes": []}'))],
+    ids=["not gzip", "half a list", "no object", "no episode"],
 )
 def test_a_file_that_is_no_episode_file_says_so(content: bytes, tmp_path: Path) -> None:
     place = tmp_path / "r2r_ce" / "R2R_VLNCE_v1-3" / "val"
