@@ -24,7 +24,7 @@ from navagent.train.config import TrainConfig
 
 DESCRIPTION = (
     "Train a policy by PPO, or by DD-PPO with --workers. The same command resumes a training that was stopped. "
-    "--training.help lists what can be set."
+    "--training.network.help CLASS lists a network's options."
 )
 
 INTERRUPTED = 130

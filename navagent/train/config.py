@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from navagent.errors import ConfigError
+from navagent.networks.architecture import Architecture, SensorNetwork
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,6 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class Network:
-    """The network.
-
-    Attributes:
-        hidden_size: Features of pictures and memory.
-        memory: gru or lstm.
-        layers: The memory's layers.
-    """
-
-    hidden_size: int = 512
-    memory: Literal["gru", "lstm"] = "gru"
-    layers: int = 1
-
-
-@dataclass(frozen=True)
 class TrainConfig:
     """A training.
 
@@ -84,7 +70,7 @@ class TrainConfig:
     steps: int = 1_000_000
     seed: int = 0
     learning: Learning = field(default_factory=Learning)
-    network: Network = field(default_factory=Network)
+    network: Architecture = field(default_factory=SensorNetwork)
     device: str = "cpu"
     threads: int = 1
     save_seconds: float = 120.0
@@ -102,8 +88,6 @@ class TrainConfig:
             "learning.rollout_steps": self.learning.rollout_steps,
             "learning.epochs": self.learning.epochs,
             "learning.mini_batches": self.learning.mini_batches,
-            "network.hidden_size": self.network.hidden_size,
-            "network.layers": self.network.layers,
         }
         for name, count in counts.items():
             if count < 1:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from navagent.train.network import ActorCritic
+from navagent.networks.policy_network import PolicyNetwork
 from navagent.train.rollouts import METRICS
 
 
 @torch.no_grad()
-def play_split(env: Any, network: ActorCritic, device: torch.device) -> dict[str, float]:
+def play_split(env: Any, network: PolicyNetwork, device: torch.device) -> dict[str, float]:
     """Return the mean metrics over all episodes, and their number as `episodes`.
 
     Agent i of N plays episodes i, i + N, i + 2 N ... in order (`HouseVectorEnv` outside training), so that every

@@ -46,7 +46,7 @@ def losses(
     """Return the losses of a mini-batch.
 
     Args:
-        network: An `ActorCritic`, shared or not.
+        network: A `PolicyNetwork`, shared or not.
         rollout: The experience.
         agents: (M,) which agents' steps.
         gained: (T, N) advantages.

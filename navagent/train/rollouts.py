@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 
 from navagent.errors import ConfigError
-from navagent.train.network import ActorCritic
+from navagent.networks.policy_network import PolicyNetwork
 
 METRICS = ("success", "spl", "distance_to_goal", "path_length")
 """What environments tell at an episode's end, as far as they do."""
@@ -69,7 +69,7 @@ class Collector:
         ConfigError: The environment resets in another way.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], network: ActorCritic, device: torch.device, seed: int) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any], network: PolicyNetwork, device: torch.device, seed: int) -> None:
         mode = env.metadata.get("autoreset_mode")
         if mode != AutoresetMode.NEXT_STEP:
             raise ConfigError(f"The environment's autoreset mode is {mode}; training needs NEXT_STEP.")

@@ -14,12 +14,12 @@ from gymnasium import spaces
 
 import envs  # noqa: F401 (registers the environments' ids)
 from navagent.errors import ConfigError, DataError, NavAgentError
+from navagent.networks.policy_network import PolicyNetwork
 from navagent.train import checkpoint
 from navagent.train.config import TrainConfig
 from navagent.train.evaluation import play_split
 from navagent.train.group import Group
 from navagent.train.log import EpisodeWindow, Log
-from navagent.train.network import ActorCritic, make_network
 from navagent.train.ppo import PPO, DivergedError
 from navagent.train.rollouts import Collector, Rollout
 
@@ -213,7 +213,7 @@ def make_env(config: TrainConfig, agents: int, seed: int, others: Mapping[str, A
         raise ConfigError(f"The environment {config.env} cannot be made: {first_line(error)}") from error
 
 
-def network_for(config: TrainConfig, env: Any) -> ActorCritic:
+def network_for(config: TrainConfig, env: Any) -> PolicyNetwork:
     """Return the network for an environment.
 
     Raises:
@@ -223,13 +223,12 @@ def network_for(config: TrainConfig, env: Any) -> ActorCritic:
     if not isinstance(space, spaces.Dict) or not isinstance(action_space, spaces.Discrete):
         raise ConfigError(f"{config.env} must have a Dict of observations and Discrete actions.")
     try:
-        network = config.network
-        return make_network(space, int(action_space.n), network.hidden_size, network.memory, network.layers)
+        return config.network.build(space, int(action_space.n))
     except ValueError as error:
         raise ConfigError(f"The network cannot be made for {config.env}: {error}.") from error
 
 
-def save_network(file: Path, config: TrainConfig, network: ActorCritic, steps: int) -> None:
+def save_network(file: Path, config: TrainConfig, network: PolicyNetwork, steps: int) -> None:
     """Write a network with the configuration that rebuilds it."""
     temporary = file.with_suffix(".part")
     weights = {name: value.cpu() for name, value in network.state_dict().items()}

@@ -10,9 +10,10 @@ import torch.distributed as dist
 from gymnasium import spaces
 from torch.multiprocessing.spawn import spawn
 
+from navagent.networks.architecture import SensorNetwork
+from navagent.networks.policy_network import PolicyNetwork
 from navagent.train.config import Learning
 from navagent.train.group import Alone, Group, Together
-from navagent.train.network import ActorCritic, make_network
 from navagent.train.ppo import PPO, DivergedError
 from navagent.train.rollouts import Rollout
 
@@ -21,10 +22,10 @@ LEARNING = Learning(epochs=1, mini_batches=1, normalise_advantages=True, max_gra
 """One step: after it, weights differ by what Adam makes of rounding where gradients are nearly 0."""
 
 
-def network() -> ActorCritic:
+def network() -> PolicyNetwork:
     torch.set_num_threads(1)  # weights are drawn in single precision, whose rounding depends on the threads
     torch.manual_seed(0)
-    return make_network(SPACE, 3, hidden_size=8).double()
+    return SensorNetwork(hidden_size=8).build(SPACE, 3).double()
 
 
 def rollout(agents: int, seed: int = 1, length: int = 7) -> Rollout:

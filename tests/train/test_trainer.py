@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from navagent.errors import ConfigError, DataError
+from navagent.networks.architecture import SensorNetwork
 from navagent.train.checkpoint import checkpoints
-from navagent.train.config import Learning, Network, TrainConfig
+from navagent.train.config import Learning, TrainConfig
 from navagent.train.group import Alone
 from navagent.train.trainer import Trainer
 from tests.train.rooms import empty_room
@@ -21,7 +22,7 @@ SMALL = TrainConfig(
     agents=4,
     steps=400,
     learning=Learning(rollout_steps=10),
-    network=Network(hidden_size=16),
+    network=SensorNetwork(hidden_size=16),
     save_seconds=1e9,
 )
 
@@ -78,7 +79,7 @@ def test_an_empty_room_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         learning=Learning(
             rollout_steps=64, learning_rate=2e-3, normalise_advantages=True, max_gradient_norm=0.5, mini_batches=4
         ),
-        network=Network(hidden_size=64),
+        network=SensorNetwork(hidden_size=64),
     )
     Trainer(config, Alone(), tmp_path).run()
     progress = rows(tmp_path)
@@ -107,7 +108,7 @@ def test_bad_configurations_are_one_sentence(changes: dict[str, Any], said: str,
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     Trainer(SMALL, Alone(), tmp_path).run()
     with pytest.raises(ConfigError, match="of another network or task"):
-        Trainer(replace(SMALL, network=Network(hidden_size=32)), Alone(), tmp_path)
+        Trainer(replace(SMALL, network=SensorNetwork(hidden_size=32)), Alone(), tmp_path)
     with pytest.raises(ConfigError, match="of another network or task"):
         Trainer(replace(SMALL, env="navagent/HouseObjectNav-v0"), Alone(), tmp_path)
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from navagent.train.cores import Recurrent
+from navagent.networks.cores import Recurrent
 
 
 @pytest.mark.parametrize("kind", ["gru", "lstm"])

@@ -1,8 +1,4 @@
-"""Memories: what a policy carries from step to step.
-
-A rollout asks for one step at a time, the learner for whole stretches; both give the same numbers. A state is one
-tensor of (N, S), so that storage, mini-batches and checkpoints need to know nothing of what is inside.
-"""
+"""Memories: what a policy carries from step to step, with the promises of `PolicyNetwork`."""
 
 from __future__ import annotations
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
-Observations = Mapping[str, Tensor]
+from navagent.networks.policy_network import Observations
 
 DEPTH_RANGE = 10.0
 """Metres that depth is divided by (R2R-CE's sensors end there)."""

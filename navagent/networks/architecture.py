@@ -1,0 +1,60 @@
+"""What a network is made of, as options; PyTorch is imported when one is built."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from gymnasium import spaces
+
+    from navagent.networks.policy_network import PolicyNetwork
+
+
+class Architecture(ABC):
+    """A kind of network; a subclass is a dataclass of its options, `class_path` and `init_args` in a configuration."""
+
+    @abstractmethod
+    def build(self, space: spaces.Dict, actions: int) -> PolicyNetwork:
+        """Return a network with fresh weights.
+
+        Args:
+            space: What one agent observes.
+            actions: Number of actions.
+
+        Raises:
+            ValueError: It does not suit the observations, or an option is out of range; what is wrong, without a full
+                stop.
+        """
+
+
+@dataclass(frozen=True)
+class SensorNetwork(Architecture):
+    """Convolutions over pictures, a layer for each other sensor, and a memory.
+
+    Attributes:
+        hidden_size: Features of pictures and memory.
+        memory: gru or lstm.
+        layers: The memory's layers.
+    """
+
+    hidden_size: int = 512
+    memory: Literal["gru", "lstm"] = "gru"
+    layers: int = 1
+
+    def build(self, space: spaces.Dict, actions: int) -> PolicyNetwork:
+        """Return an `ActorCritic`."""
+        for name, count in (("hidden_size", self.hidden_size), ("layers", self.layers)):
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, not {count}")
+        if self.memory not in ("gru", "lstm"):
+            raise ValueError(f"there is no memory '{self.memory}': choose gru or lstm")
+        encoders, cores, actor_critic = (
+            importlib.import_module(f"navagent.networks.{name}") for name in ("encoders", "cores", "actor_critic")
+        )
+        encoder = encoders.Encoder(space, actions, self.hidden_size)
+        core = cores.Recurrent(encoder.output_size, self.hidden_size, self.memory, self.layers)
+        network: PolicyNetwork = actor_critic.ActorCritic(encoder, core, actions)
+        return network

@@ -1,0 +1,49 @@
+"""What trainers and trained policies ask of a network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+Observations = Mapping[str, Tensor]
+"""What agents observe, by the sensor's name."""
+
+
+class PolicyNetwork(nn.Module, ABC):
+    """A policy with a value and a memory.
+
+    A rollout asks for one step at a time, the learner for whole stretches; both give the same numbers. A memory's state
+    is one tensor of (N, S), so that storage, mini-batches and checkpoints need to know nothing of what is inside.
+    """
+
+    @abstractmethod
+    def new_state(self, agents: int) -> Tensor:
+        """Return (N, S) states of agents that remember nothing."""
+
+    @abstractmethod
+    def step(
+        self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the actions' (N, actions) log-probabilities, (N,) values and the next state.
+
+        Args:
+            observations: Each (N, ...).
+            last_actions: (N,) int64, the action before, counted from 1; 0 at an episode's beginning.
+            state: (N, S).
+            begins: (N,) bool, whether an episode begins with this step: nothing before it is remembered.
+        """
+
+    @abstractmethod
+    def forward(
+        self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return (T, N, actions) logits and (T, N) values of a stretch of T steps.
+
+        Args:
+            observations: Each (T, N, ...).
+            last_actions: (T, N) int64.
+            state: (N, S), before the first step.
+            begins: (T, N) bool.
+        """
