@@ -38,15 +38,18 @@ class SensorNetwork(Architecture):
         hidden_size: Features of pictures and memory.
         memory: gru or lstm.
         layers: The memory's layers.
+        channels: Features of the three convolutions that pictures go through.
     """
 
     hidden_size: int = 512
     memory: Literal["gru", "lstm"] = "gru"
     layers: int = 1
+    channels: tuple[int, int, int] = (32, 64, 32)
 
     def build(self, space: spaces.Dict, actions: int) -> PolicyNetwork:
         """Return an `ActorCritic`."""
-        for name, count in (("hidden_size", self.hidden_size), ("layers", self.layers)):
+        counts = {"hidden_size": self.hidden_size, "layers": self.layers, "channels": min(self.channels)}
+        for name, count in counts.items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, not {count}")
         if self.memory not in ("gru", "lstm"):
@@ -54,7 +57,7 @@ class SensorNetwork(Architecture):
         encoders, cores, actor_critic = (
             importlib.import_module(f"navagent.networks.{name}") for name in ("encoders", "cores", "actor_critic")
         )
-        encoder = encoders.Encoder(space, actions, self.hidden_size)
+        encoder = encoders.Encoder(space, actions, self.hidden_size, self.channels)
         core = cores.Recurrent(encoder.output_size, self.hidden_size, self.memory, self.layers)
         network: PolicyNetwork = actor_critic.ActorCritic(encoder, core, actions)
         return network
