@@ -118,7 +118,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         if self._shuffle and residents == 1 < min(num_envs, len(plan.seeds)):
             raise ConfigError("residents must be at least 2, so that agents can leave a house that is exchanged.")
         self._pool = Pool(self._task, plan, residents if self._shuffle else max(len(plan.seeds), 1), house_steps)
-        self._seed, self._copy = seed, copy
+        self._seed, self._copy, self._scenes = seed, copy, len(plan.seeds)
         self._agents, self._outcome = new_agents(num_envs), new_outcome(num_envs)
         self._started = False
         space = self._space()
@@ -197,6 +197,11 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
     def episode_count(self) -> int:
         """How many episodes the houses in use have; outside training, how many the split has. None before `reset`."""
         return int(self._pool.stage.first[-1])
+
+    @property
+    def scene_count(self) -> int:
+        """How many houses the split has."""
+        return self._scenes
 
     @property
     def over(self) -> NDArray[np.bool_]:

@@ -39,6 +39,8 @@ def run(arguments: Sequence[str]) -> int:
     parser = _parser()
     options = parse(parser, arguments)
     config = _config(parser.instantiate(options).training)
+    if options.min_workers is not None and options.min_workers > options.workers:
+        raise ConfigError(f"--min-workers ({options.min_workers}) is more than --workers ({options.workers}).")
     folder = Path(options.runs_dir) / (options.name or f"train-{config.env.split('/')[-1]}-{config.seed}")
     directory = RunDirectory(folder)
     shown = yaml.safe_load(parser.dump(options, skip_none=False))
@@ -75,7 +77,7 @@ def _together(config: TrainConfig, folder: Path, options: Namespace) -> bool:
     stop = folder / cluster.STOP_FILE
     stop.unlink(missing_ok=True)
     with _stop_asked(stop.touch):
-        cluster.train(config, folder, options.workers, options.ray_address)
+        cluster.train(config, folder, options.workers, options.ray_address, options.min_workers)
     stopped = stop.exists()
     stop.unlink(missing_ok=True)
     return not stopped
@@ -125,6 +127,11 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--config", action="config", help="a YAML file with any of these options; options after it win")
     parser.add_argument("--training", type=TrainConfig, required=True, help="the training")
     parser.add_argument("--workers", type=PositiveInt, default=1, help="processes that collect and learn")
+    parser.add_argument(
+        "--min-workers",
+        type=PositiveInt | None,
+        help="go on with so few when nodes of the cluster are lost (default: wait for all)",
+    )
     parser.add_argument(
         "--ray-address", type=str | None, help="a Ray cluster's address, or auto (default: this machine)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ def save(folder: Path, steps: int, content: dict[str, Any], keep: int) -> Path:
         with temporary.open("wb") as stream:
             torch.save(content, stream)
             stream.flush()
+            os.fsync(stream.fileno())
         temporary.replace(file)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
         temporary.unlink(missing_ok=True)

@@ -29,7 +29,7 @@ RESTARTS = 10
 """Failures of workers that a training outlives."""
 
 
-def train(config: TrainConfig, folder: Path, workers: int, address: str | None) -> None:
+def train(config: TrainConfig, folder: Path, workers: int, address: str | None, least: int | None = None) -> None:
     """Train on several workers until all steps are done, or until there is a `STOP_FILE`.
 
     Args:
@@ -37,6 +37,8 @@ def train(config: TrainConfig, folder: Path, workers: int, address: str | None) 
         folder: The run's folder; on a cluster, one that all nodes see.
         workers: How many.
         address: Of a running Ray cluster ("auto" finds it); None starts one on this machine.
+        least: With how many workers it goes on when nodes are lost; more join again as soon as there is room. None
+            waits for all.
 
     Raises:
         ConfigError: The cluster cannot be reached or has not enough processors.
@@ -44,14 +46,17 @@ def train(config: TrainConfig, folder: Path, workers: int, address: str | None) 
     """
     _connect(address, workers)
     try:
-        needed, there = workers, int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
+        needed, there = least or workers, int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
         if there < needed:
-            raise ConfigError(f"{workers} workers need {needed} processors, and the Ray cluster has {there}.")
+            raise ConfigError(f"{needed} workers need {needed} processors, and the Ray cluster has {there}.")
         trainer = TorchTrainer(
             _work,
             train_loop_config={"config": config, "folder": str(folder.resolve())},
             torch_config=TorchConfig(backend="nccl" if config.device.startswith("cuda") else "gloo"),
-            scaling_config=ScalingConfig(num_workers=workers, use_gpu=config.device.startswith("cuda")),
+            scaling_config=ScalingConfig(
+                num_workers=workers if least is None else (least, workers),
+                use_gpu=config.device.startswith("cuda"),
+            ),
             run_config=RunConfig(
                 name="ray",
                 storage_path=str(folder.resolve()),

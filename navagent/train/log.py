@@ -6,9 +6,12 @@ import csv
 import importlib
 import importlib.util
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from navagent.errors import RunError
 
 WINDOW = 100
 """Episodes that means are taken over."""
@@ -42,6 +45,9 @@ class Log:
     Args:
         folder: Where `progress.csv` and TensorBoard's files go.
         steps: Steps that have been done before.
+
+    Raises:
+        RunError: The file cannot be written; any method raises it.
     """
 
     def __init__(self, folder: Path, steps: int = 0) -> None:
@@ -61,7 +67,7 @@ class Log:
         text = {name: f"{value:.10g}" for name, value in row.items()}
         self._rows.append(text)
         if set(row) <= set(self._names):
-            with self._file.open("a", newline="") as stream:
+            with _writing(self._file), self._file.open("a", newline="") as stream:
                 csv.DictWriter(stream, self._names, restval="").writerow(text)
         else:
             self._names += [name for name in row if name not in self._names]
@@ -77,10 +83,24 @@ class Log:
             self._board.close()
 
     def _rewrite(self) -> None:
-        with self._file.open("w", newline="") as stream:
+        temporary = self._file.with_suffix(".part")
+        with _writing(self._file), temporary.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, self._names, restval="")
             writer.writeheader()
             writer.writerows(self._rows)
+        temporary.replace(self._file)
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    """Say in one sentence what keeps a file from being written."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{file} cannot be written ({error.strerror}): free some space, and the same command goes on from the "
+            "last checkpoint."
+        ) from error
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

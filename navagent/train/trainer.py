@@ -13,7 +13,7 @@ import torch
 from gymnasium import spaces
 
 import envs  # noqa: F401 (registers the environments' ids)
-from navagent.errors import ConfigError, DataError, NavAgentError
+from navagent.errors import ConfigError, NavAgentError
 from navagent.networks.policy_network import PolicyNetwork
 from navagent.train import checkpoint
 from navagent.train.config import TrainConfig
@@ -46,6 +46,7 @@ class Trainer:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         env = make_env(config, config.agents, config.seed * 1000 + group.rank)
+        _check_scenes(env, group.size)
         self.network = network_for(config, env).to(self._device)
         self._ppo = PPO(self.network, config.learning, group)
         torch.manual_seed(config.seed * 10_007 + group.rank)  # weights are alike everywhere, actions are not
@@ -172,18 +173,26 @@ class Trainer:
         checkpoint.save(self._checkpoints, self._steps, content, self._config.keep)
 
     def _resume(self) -> None:
-        """Go on from the newest checkpoint that every worker has, or from the first worker's if it has none."""
-        known = {checkpoint.steps_of(file): file for file in checkpoint.checkpoints(self._checkpoints)}
-        newest = int(self._group.least(torch.tensor(max(known, default=0))).item())
-        if newest and newest not in known:
-            raise DataError(
-                f"{self._checkpoints} has no checkpoint of step {newest:,}, which another worker's newest is: start a "
-                "training with another --name."
-            )
-        if newest:
-            self._restore(checkpoint.load(known[newest], self._config.device))
+        """Go on from the newest checkpoint that all workers have, or if there is none, from the first worker's newest.
 
-    def _restore(self, content: Mapping[str, Any]) -> None:
+        So a training goes on with more or fewer workers than before: those without a checkpoint of their own take
+        weights and counters of the first worker's and begin new episodes.
+        """
+        first, *others = [self._known(rank) for rank in range(self._group.size)]
+        common = [step for step in first if all(step in other for other in others)]
+        step = int(self._group.least(torch.tensor(max(common or first, default=0))).item())
+        if not step:
+            return
+        own = self._known(self._group.rank).get(step)
+        self._restore(checkpoint.load(own or first[step], self._config.device), whole=own is not None)
+
+    def _known(self, rank: int) -> dict[int, Path]:
+        """Return a worker's checkpoints by their steps."""
+        folder = self._checkpoints.with_name(f"worker_{rank}")
+        return {checkpoint.steps_of(file): file for file in checkpoint.checkpoints(folder)}
+
+    def _restore(self, content: Mapping[str, Any], whole: bool) -> None:
+        """Take over a checkpoint: `whole`, or, if it is another worker's, without its episodes and random numbers."""
         try:
             self.network.load_state_dict(content["network"])
         except RuntimeError as error:
@@ -192,10 +201,21 @@ class Trainer:
                 "another --name."
             ) from error
         self._ppo.optimizer.load_state_dict(content["optimizer"])
-        self._collector.restore(content["collector"])
         self._steps, self._best = content["steps"], content["best"]
-        self._window = EpisodeWindow(content["episodes"])
-        torch.set_rng_state(content["random"].cpu())
+        if whole:
+            self._collector.restore(content["collector"])
+            self._window = EpisodeWindow(content["episodes"])
+            torch.set_rng_state(content["random"].cpu())
+
+
+def _check_scenes(env: Any, workers: int) -> None:
+    """Refuse more workers than scenes: some would only repeat what others do."""
+    scenes = getattr(env, "scene_count", None)
+    if scenes is not None and scenes < workers:
+        raise ConfigError(
+            f"{workers} workers need {workers} houses or scenes to train in, and the environment has {scenes}: give "
+            "more of them (env_options.houses) or fewer --workers."
+        )
 
 
 def make_env(config: TrainConfig, agents: int, seed: int, others: Mapping[str, Any] | None = None) -> Any:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import csv
+import resource
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from navagent.errors import ConfigError, DataError
+from navagent.errors import ConfigError, DataError, RunError
 from navagent.networks.architecture import SensorNetwork
 from navagent.train.checkpoint import checkpoints
 from navagent.train.config import Learning, TrainConfig
@@ -119,6 +122,56 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(DataError, match="is no whole checkpoint"):
         Trainer(SMALL, Alone(), tmp_path)
+
+
+class SecondOfTwo(Alone):
+    """A worker that finds itself in a larger group than trained before."""
+
+    rank, size = 1, 2
+
+
+def test_a_new_worker_takes_over_what_the_first_one_learned(tmp_path: Path) -> None:
+    alone = Trainer(SMALL, Alone(), tmp_path)
+    alone.run()
+    joined = Trainer(replace(SMALL, steps=480), SecondOfTwo(), tmp_path)
+    assert joined.steps == 400
+    assert weights(joined) == weights(alone)
+    assert joined.run()
+
+
+def test_workers_that_were_killed_while_saving_go_on_from_what_all_have(tmp_path: Path) -> None:
+    Trainer(replace(SMALL, save_seconds=0.0, keep=2), Alone(), tmp_path).run()
+    folders = [tmp_path / "checkpoints" / name for name in ("worker_0", "worker_1")]
+    shutil.copytree(folders[0], folders[1])
+    checkpoints(folders[1])[-1].unlink()
+    assert Trainer(SMALL, SecondOfTwo(), tmp_path).steps == 360
+    assert Trainer(SMALL, Alone(), tmp_path).steps == 400
+
+
+def test_more_workers_than_houses_are_refused(tmp_path: Path) -> None:
+    config = replace(SMALL, env_options={**SMALL.env_options, "houses": 1, "residents": 2})
+    with pytest.raises(ConfigError, match="2 workers need 2 houses or scenes to train in, and the environment has 1"):
+        Trainer(config, SecondOfTwo(), tmp_path)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """Files of at most 30,000 bytes: too small for a checkpoint."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_costs_no_older_checkpoint(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    first = Trainer(replace(SMALL, steps=200), Alone(), tmp_path)
+    first.run()
+    second = Trainer(SMALL, Alone(), tmp_path)
+    request.getfixturevalue("small_disk")
+    with pytest.raises(RunError, match=r"step_000000000400\.pt cannot be written .*: free some space"):
+        second.run()
+    assert not list(tmp_path.glob("checkpoints/*/*.part"))
+    assert Trainer(SMALL, Alone(), tmp_path).steps == 200
 
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
