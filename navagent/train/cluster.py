@@ -85,7 +85,7 @@ def _connect(address: str | None, workers: int) -> None:
         if address is not None and address != "auto":
             _check_reachable(address)
         if address is None:
-            ray.init(num_cpus=workers, include_dashboard=False, logging_level=logging.ERROR, **options)
+            ray.init(address="local", num_cpus=workers, include_dashboard=False, logging_level=logging.ERROR, **options)
         else:
             ray.init(address=address, logging_level=logging.ERROR, **options)
     except (OSError, RuntimeError, ValueError) as error:
