@@ -54,7 +54,7 @@ def train(config: TrainConfig, folder: Path, workers: int, address: str | None, 
             train_loop_config={"config": config, "folder": str(folder.resolve())},
             torch_config=TorchConfig(backend="nccl" if config.device.startswith("cuda") else "gloo"),
             scaling_config=ScalingConfig(
-                num_workers=workers if least is None else (least, workers),
+                num_workers=workers if least is None else (least, workers),  # type: ignore[arg-type]
                 use_gpu=config.device.startswith("cuda"),
             ),
             run_config=RunConfig(

@@ -58,6 +58,8 @@ class TrainConfig:
         network: The network.
         device: cpu, cuda or cuda:0 ...
         threads: Torch's threads per worker.
+        cut_stragglers: With several workers, cut a rollout short once most of them have finished theirs (DD-PPO's
+            preemption); else all wait for the slowest.
         save_seconds: Seconds between checkpoints.
         keep: Checkpoints kept, the newest; the best in evaluation is kept beside them.
         evaluate_steps: Steps between evaluations; 0 evaluates at the end only.
@@ -73,6 +75,7 @@ class TrainConfig:
     network: Architecture = field(default_factory=SensorNetwork)
     device: str = "cpu"
     threads: int = 1
+    cut_stragglers: bool = True
     save_seconds: float = 120.0
     keep: int = 3
     evaluate_steps: int = 0

@@ -98,7 +98,8 @@ class Trainer:
         group, length = self._group, self._config.learning.rollout_steps
         started = time.perf_counter()
         group.begin_rollout()
-        rollout = self._collector.collect(length, lambda done: group.enough(done, length))
+        cutting = self._config.cut_stragglers
+        rollout = self._collector.collect(length, lambda done: cutting and group.enough(done, length))
         group.finish_rollout()
         learning = time.perf_counter()
         try:
