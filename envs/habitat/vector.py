@@ -103,6 +103,8 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012 (as gymnasium declares it)
     simulator: ClassVar[tuple[Path, str]] = (SIMULATOR, "R2RCESimulator")
+    restores_in_flight: ClassVar[bool] = False
+    """`restore` begins episodes again that were under way: trainers forget what their agents remembered of them."""
 
     def __init__(
         self,
@@ -207,6 +209,16 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
     def texts(self) -> tuple[str, ...]:
         """What each agent is to do, in words."""
         return tuple(agent.episode.instruction if agent.episode else "" for agent in self._agents)
+
+    @property
+    def episode_count(self) -> int:
+        """How many episodes the split has."""
+        return len(self._data.episodes)
+
+    @property
+    def scene_count(self) -> int:
+        """How many buildings the split has."""
+        return len({episode.scene for episode in self._data.episodes})
 
     @property
     def over(self) -> NDArray[np.bool_]:

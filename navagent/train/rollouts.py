@@ -74,10 +74,14 @@ class Collector:
         if mode != AutoresetMode.NEXT_STEP:
             raise ConfigError(f"The environment's autoreset mode is {mode}; training needs NEXT_STEP.")
         self._env, self._network, self._device = env, network, device
-        agents = env.num_envs
         observations, _ = env.reset(seed=seed)
         self._now = self._tensors(observations)
-        self._state = network.new_state(agents)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let every agent's episode begin."""
+        agents, device = self._env.num_envs, self._device
+        self._state = self._network.new_state(agents)
         self._last_actions = torch.zeros(agents, dtype=torch.int64, device=device)
         self._begins = torch.ones(agents, dtype=torch.bool, device=device)
         self._over = np.zeros(agents, np.bool_)
@@ -138,8 +142,11 @@ class Collector:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
+        """Go on from a state; an environment that cannot (`restores_in_flight`) begins the episodes again."""
         self._now = self._tensors(self._env.restore(state["env"]))  # type: ignore[attr-defined]
+        if not getattr(self._env, "restores_in_flight", True):
+            self._forget()
+            return
         self._state = state["memory"].to(self._device)
         self._last_actions, self._begins = state["last_actions"].to(self._device), state["begins"].to(self._device)
         self._over, self._returns, self._lengths = state["over"], state["returns"], state["lengths"]

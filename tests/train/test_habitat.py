@@ -1,0 +1,49 @@
+"""Training on Habitat's vector environment, with the stand-in simulator: told from houses by configuration only."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import gymnasium
+import pytest
+
+from navagent.networks.architecture import SensorNetwork
+from navagent.train.config import Learning, TrainConfig
+from navagent.train.group import Alone
+from navagent.train.trainer import Trainer
+from tests.tiny_ce import make_ce_world
+
+ID = "navagent/StandInPointNav-v0"
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+    if ID not in gymnasium.registry:
+        gymnasium.register(
+            ID, vector_entry_point="tests.envs.habitat.test_vector:StandInVector", kwargs={"task": "pointnav"}
+        )
+    folder = make_ce_world(tmp_path_factory.mktemp("ce"))
+    options = {"data_dir": str(folder), "split": "val_unseen", "python": sys.executable, "size": 36, "max_steps": 6}
+    return TrainConfig(
+        env=ID,
+        env_options={**options, "sensors": ["depth"]},
+        evaluate_options={"split": "val_unseen"},
+        agents=2,
+        steps=48,
+        learning=Learning(rollout_steps=12),
+        network=SensorNetwork(hidden_size=16),
+        save_seconds=1e9,
+    )
+
+
+def test_it_trains_and_goes_on(config: TrainConfig, tmp_path: Path) -> None:
+    first = Trainer(config, Alone(), tmp_path)
+    assert first.run()
+    second = Trainer(replace(config, steps=72), Alone(), tmp_path)
+    assert second.steps == 48
+    lengths: list[float] = []
+    assert second.run(on_update=lambda row: lengths.append(row["length"]))
+    # Episodes that were under way began again, so none is longer than the limit.
+    assert max(lengths) <= 6
