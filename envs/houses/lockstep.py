@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.houses.floor import FloorArrays
+from envs.houses.follower import GOAL_RADIUS, next_action
 from envs.houses.geodesic import Goals, query
 from envs.houses.jit import kernel
 from envs.houses.motion import STEP, STOP, TURN, act
@@ -276,3 +277,24 @@ def sense(
 def _wrapped(angle: float) -> float:
     """Return an angle in [-pi, pi)."""
     return (angle + math.pi) % (2 * math.pi) - math.pi
+
+
+@kernel
+def advise(stage: Stage, agents: Agents, actions: NDArray[np.int64]) -> None:
+    """Write what the oracle follower would do in every agent's place, -1 where an episode is over or nothing helps.
+
+    Args:
+        stage: The houses.
+        agents: The agents.
+        actions: (N,), written.
+    """
+    keys = np.empty(stage.goals.points.shape[1] + stage.goals.distance.shape[1])
+    nodes = np.empty(len(keys), np.int32)
+    for agent in range(len(actions)):
+        actions[agent] = -1
+        if not agents.over[agent]:
+            goal = stage.goal[stage.first[agents.house[agent]] + agents.episode[agent]]
+            x, y = agents.position[agent, 0], agents.position[agent, 1]
+            actions[agent] = next_action(
+                stage.floors, stage.goals, goal, x, y, agents.heading[agent], GOAL_RADIUS, STEP, TURN, keys, nodes
+            )

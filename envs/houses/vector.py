@@ -16,7 +16,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.houses.house import SENSOR_HEIGHT
-from envs.houses.lockstep import METRICS, Agents, Terms, new_agents, new_outcome, sense, step
+from envs.houses.lockstep import METRICS, Agents, Terms, advise, new_agents, new_outcome, sense, step
 from envs.houses.motion import RIGHT, STOP
 from envs.houses.pool import Pool
 from envs.houses.render import SENSORS
@@ -192,6 +192,15 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         agents = self._agents
         pairs = zip(agents.house.tolist(), agents.episode.tolist(), strict=True)
         return tuple(self._pool.residents[house].episodes.texts[episode] for house, episode in pairs)
+
+    def oracle_actions(self) -> NDArray[np.int64]:
+        """Return the action of each agent that follows the shortest path to its goal, (num_envs,).
+
+        It is -1 where an episode is over. `envs.houses.follower` is the oracle; it stops within 0.19 m of the goal.
+        """
+        actions = np.empty(self.num_envs, np.int64)
+        advise(self._pool.stage, self._agents, actions)
+        return actions
 
     @property
     def episode_count(self) -> int:
