@@ -5,6 +5,8 @@ from navagent.lazy import exports
 _MODULES = {
     "ActorCritic": "navagent.networks.actor_critic",
     "Architecture": "navagent.networks.architecture",
+    "CrossModal": "navagent.networks.cross_modal",
+    "CrossModalNetwork": "navagent.networks.architecture",
     "PolicyNetwork": "navagent.networks.policy_network",
     "SensorNetwork": "navagent.networks.architecture",
 }
@@ -12,6 +14,8 @@ _MODULES = {
 __all__ = [
     "ActorCritic",
     "Architecture",
+    "CrossModal",
+    "CrossModalNetwork",
     "PolicyNetwork",
     "SensorNetwork",
 ]

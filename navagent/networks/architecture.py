@@ -61,3 +61,26 @@ class SensorNetwork(Architecture):
         core = cores.Recurrent(encoder.output_size, self.hidden_size, self.memory, self.layers)
         network: PolicyNetwork = actor_critic.ActorCritic(encoder, core, actions)
         return network
+
+
+@dataclass(frozen=True)
+class CrossModalNetwork(Architecture):
+    """VLN-CE's CMA: attention between pictures and instruction; its Seq2Seq is a `SensorNetwork`.
+
+    Attributes:
+        hidden_size: Features of pictures, words and both memories.
+        channels: Features of the three convolutions that pictures go through.
+    """
+
+    hidden_size: int = 256
+    channels: tuple[int, int, int] = (32, 64, 32)
+
+    def build(self, space: spaces.Dict, actions: int) -> PolicyNetwork:
+        """Return a `CrossModal`."""
+        if self.hidden_size < 2 or self.hidden_size % 2 or min(self.channels) < 1:
+            raise ValueError(
+                f"hidden_size must be even and channels at least 1, not {self.hidden_size}, {self.channels}"
+            )
+        module = importlib.import_module("navagent.networks.cross_modal")
+        network: PolicyNetwork = module.CrossModal(space, actions, self.hidden_size, self.channels)
+        return network

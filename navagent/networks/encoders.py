@@ -17,6 +17,9 @@ DEPTH_RANGE = 10.0
 CHANNELS = (32, 64, 32)
 """Features of the pictures' three convolutions (habitat-baselines' `simple_cnn.py`)."""
 
+_CONVOLUTIONS = 5
+"""Layers of `PictureEncoder.net` up to the last convolution."""
+
 _WIDTH = 32
 """Features of what is no picture (habitat-baselines' `resnet_policy.py`)."""
 
@@ -73,40 +76,61 @@ class PictureEncoder(nn.Module):
 
     def forward(self, observations: Observations) -> Tensor:
         """Return (B, `output_size`) of pictures (B, H, W, channels)."""
+        return self.summary(self.maps(observations))
+
+    def summary(self, maps: Tensor) -> Tensor:
+        """Return (B, `output_size`) of what `maps` gave."""
+        found: Tensor = self.net[_CONVOLUTIONS:](maps)
+        return found
+
+    def maps(self, observations: Observations) -> Tensor:
+        """Return (B, channels, h, w), the last convolution's features, of pictures (B, H, W, channels)."""
         pictures = [observations[name] for name in self.names]
         if pictures[0].is_cuda:
-            return self._encoded(pictures)
+            return self._convolved(pictures)
         parts = zip(*(torch.split(picture, _AT_ONCE) for picture in pictures), strict=True)
-        return torch.cat([self._encoded(part) for part in parts])
+        return torch.cat([self._convolved(part) for part in parts])
 
-    def _encoded(self, pictures: Sequence[Tensor]) -> Tensor:
+    def _convolved(self, pictures: Sequence[Tensor]) -> Tensor:
         dtype = next(self.net.parameters()).dtype
         scaled = [picture.to(dtype) * _SCALES[name] for name, picture in zip(self.names, pictures, strict=True)]
         together = torch.cat(scaled, dim=-1) if len(scaled) > 1 else scaled[0]
-        found: Tensor = self.net(together.permute(0, 3, 1, 2))
+        found: Tensor = self.net[:_CONVOLUTIONS](together.permute(0, 3, 1, 2))
         return found
 
 
 class InstructionEncoder(nn.Module):
-    """A bidirectional GRU over an instruction's tokens, 0 being padding; its last states.
+    """A bidirectional GRU over an instruction's tokens, 0 being padding. Each different instruction is read once.
 
     Args:
-        words: Size of the vocabulary.
+        space: The instruction's tokens.
         output_size: Features.
     """
 
-    def __init__(self, words: int, output_size: int = 256) -> None:
+    def __init__(self, space: spaces.Space[object], output_size: int = 256) -> None:
         super().__init__()
-        self.embed = nn.Embedding(words, 64, padding_idx=0)
+        self.output_size = output_size
+        self.embed = nn.Embedding(_largest(space) + 1, 64, padding_idx=0)
         self.net = nn.GRU(64, output_size // 2, bidirectional=True, batch_first=True)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return (B, `output_size`) of (B, L) tokens; each different instruction is read once."""
+        """Return (B, `output_size`), the last states, of (B, L) tokens."""
+        _, last, inverse, _ = self._read(tokens)
+        return torch.cat([last[0], last[1]], dim=-1)[inverse]
+
+    def words(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, W, `output_size`), the states at each word, and (B, W) whether there is one; W is the longest."""
+        packed, _, inverse, lengths = self._read(tokens)
+        states, _ = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+        there = torch.arange(states.shape[1]) < lengths[:, None]
+        return states[inverse], there.to(states.device)[inverse]
+
+    def _read(self, tokens: Tensor) -> tuple[nn.utils.rnn.PackedSequence, Tensor, Tensor, Tensor]:
         unique, inverse = torch.unique(tokens, dim=0, return_inverse=True)
         lengths = (unique != 0).sum(dim=1).clamp(min=1).cpu()
         packed = nn.utils.rnn.pack_padded_sequence(self.embed(unique), lengths, batch_first=True, enforce_sorted=False)
-        _, last = self.net(packed)
-        return torch.cat([last[0], last[1]], dim=-1)[inverse]
+        states, last = self.net(packed)
+        return states, last, inverse, lengths
 
 
 def _turned(angles: Tensor) -> Tensor:
@@ -144,7 +168,7 @@ class Encoder(nn.Module):
         self.instruction: InstructionEncoder | None = None
         self.category: nn.Embedding | None = None
         if "instruction" in space.spaces:
-            self.instruction = InstructionEncoder(_largest(space["instruction"]) + 1)
+            self.instruction = InstructionEncoder(space["instruction"])
             self.output_size += 256
         if "objectgoal" in space.spaces:
             self.category = nn.Embedding(_largest(space["objectgoal"]) + 1, _WIDTH)
