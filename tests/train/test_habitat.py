@@ -13,6 +13,7 @@ from navagent.networks.architecture import SensorNetwork
 from navagent.train.config import Learning, TrainConfig
 from navagent.train.group import Alone
 from navagent.train.trainer import Trainer
+from tests.envs.habitat.exported import export_world, habitat_python
 from tests.tiny_ce import make_ce_world
 
 ID = "navagent/StandInPointNav-v0"
@@ -47,3 +48,24 @@ def test_it_trains_and_goes_on(config: TrainConfig, tmp_path: Path) -> None:
     assert second.run(on_update=lambda row: lengths.append(row["length"]))
     # Episodes that were under way began again, so none is longer than the limit.
     assert max(lengths) <= 6
+
+
+@pytest.mark.habitat
+@pytest.mark.timeout(1200)
+def test_it_trains_in_habitat_sim_itself(tmp_path: Path) -> None:
+    python, folder = habitat_python(), export_world(tmp_path / "data")
+    options = {"data_dir": str(folder), "python": python, "size": 64, "sensors": ["depth"], "max_steps": 20}
+    config = TrainConfig(
+        env="navagent/HabitatPointNav-v0",
+        env_options={**options, "split": "val_unseen", "version": "v1-3"},
+        evaluate_options={"split": "val_unseen"},
+        agents=2,
+        steps=128,
+        learning=Learning(rollout_steps=32),
+        network=SensorNetwork(hidden_size=32),
+    )
+    trainer = Trainer(config, Alone(), tmp_path / "run")
+    rows: list[dict[str, float]] = []
+    assert trainer.run(on_update=lambda row: rows.append(dict(row)))
+    assert trainer.steps == 128
+    assert rows[-1]["simulation_share"] > 0

@@ -5,8 +5,6 @@ Runs where habitat_sim imports or NAVAGENT_HABITAT_PYTHON names a Python that ha
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,9 +16,8 @@ import pytest
 
 from envs.habitat.env import HabitatR2RCE
 from envs.habitat.nav_graph import HabitatR2R
-from envs.houses.dataset import make_data
 from envs.houses.env import HouseEnv
-from envs.houses.export import DATASET_FILE, export_houses
+from envs.houses.export import DATASET_FILE
 from envs.houses.floor import Floor
 from envs.houses.generate import generate
 from envs.houses.house import SENSOR_HEIGHT
@@ -32,6 +29,7 @@ from navagent.rollout import rollout
 from navagent.types import Action, Forward, Stop, TurnLeft, TurnRight
 from policies.baselines import ShortestPath
 from tests.conformance.env_suite import EnvSuite, walk
+from tests.envs.habitat.exported import export_world, habitat_python
 
 pytestmark = [pytest.mark.habitat, pytest.mark.timeout(1200)]
 
@@ -40,21 +38,12 @@ CODES: dict[int, Action] = {0: Stop(), 1: Forward(), 2: TurnLeft(), 3: TurnRight
 
 @pytest.fixture(scope="module")
 def python() -> str | None:
-    """The Python that has habitat-sim, None for this one."""
-    named = os.environ.get("NAVAGENT_HABITAT_PYTHON")
-    if named is None and importlib.util.find_spec("habitat_sim") is None:
-        pytest.skip("habitat_sim does not import here and NAVAGENT_HABITAT_PYTHON names no Python that has it")
-    return named
+    return habitat_python()
 
 
 @pytest.fixture(scope="module")
 def folder(python: str | None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three houses: their episodes in R2R's and R2R-CE's formats, and the houses as habitat-sim's scenes."""
-    root = tmp_path_factory.mktemp("houses")
-    plans = plan_splits(train=0, val_seen=0, val_unseen=3, paths=4)
-    make_data(root, plans)
-    export_houses(root / "scene_datasets", list(plans[0].seeds))
-    return root
+    return export_world(tmp_path_factory.mktemp("houses"))
 
 
 def make(folder: Path, python: str | None, max_steps: int = 500) -> HabitatR2RCE:
