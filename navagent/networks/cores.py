@@ -27,7 +27,7 @@ class Core(nn.Module, ABC):
 
         Args:
             features: (N, F).
-            state: (N, S).
+            state: (N, S); it may be written over and returned.
             begins: (N,) bool, whether an episode begins with this step: nothing before it is remembered.
         """
 
@@ -68,8 +68,8 @@ class Recurrent(Core):
     def step(self, features: Tensor, state: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:
         """Return output and state after one step."""
         hidden = self._hidden(state * (~begins)[:, None])
-        output, after = self.net(features[None], hidden)
-        return output[0], self._flat(after)
+        output, after = self.net(features[None].to(state.dtype), hidden)
+        return output[0], self._flat(after).to(state.dtype)
 
     def stretch(self, features: Tensor, state: Tensor, begins: Tensor) -> Tensor:
         """Run all episodes' pieces side by side, the longest first, without padding."""
@@ -81,9 +81,9 @@ class Recurrent(Core):
         rows = torch.cat([(first[:size] + k) * agents + agent[:size] for k, size in enumerate(sizes.tolist())])
         fresh = (first > 0) | begins[0, agent]
         hidden = self._hidden(state[agent] * (~fresh)[:, None])
-        flat = features.reshape(length * agents, -1)
+        flat = features.reshape(length * agents, -1).to(state.dtype)
         output, _ = self.net(PackedSequence(flat[rows], sizes.cpu()), hidden)
-        result = torch.empty(length * agents, self.output_size, dtype=flat.dtype, device=flat.device)
+        result = torch.empty(length * agents, self.output_size, dtype=output.data.dtype, device=flat.device)
         return result.index_copy(0, rows, output.data).view(length, agents, -1)
 
     def _hidden(self, state: Tensor) -> Tensor | tuple[Tensor, Tensor]:

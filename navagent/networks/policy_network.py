@@ -31,7 +31,7 @@ class PolicyNetwork(nn.Module, ABC):
         Args:
             observations: Each (N, ...).
             last_actions: (N,) int64, the action before, counted from 1; 0 at an episode's beginning.
-            state: (N, S).
+            state: (N, S); it may be written over and returned, so who needs it later keeps a copy.
             begins: (N,) bool, whether an episode begins with this step: nothing before it is remembered.
         """
 

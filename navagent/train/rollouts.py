@@ -92,7 +92,7 @@ class Collector:
         """Return a rollout of `steps` steps, or of fewer if `enough`, asked with the number done, says so."""
         rows: list[dict[str, Tensor]] = []
         seen: list[dict[str, Tensor]] = []
-        state, episodes = self._state, []
+        state, episodes = self._state.clone(), []
         simulation = inference = 0.0
         for done in range(steps):
             started = time.perf_counter()
@@ -118,7 +118,7 @@ class Collector:
             simulation, inference = simulation + simulated - decided, inference + decided - started
             if enough(done + 1):
                 break
-        last_values = self._network.step(self._now, self._last_actions, self._state, self._begins)[1]
+        last_values = self._network.step(self._now, self._last_actions, self._state.clone(), self._begins)[1]
         return Rollout(
             observations={name: torch.stack([part[name] for part in seen]) for name in self._now},
             state=state,
@@ -133,7 +133,7 @@ class Collector:
         """Return everything that `restore` needs to go on from here; the environment must have `state` too."""
         return {
             "env": self._env.state(),  # type: ignore[attr-defined]
-            "memory": self._state.cpu(),
+            "memory": self._state.cpu().clone(),  # a step writes over it
             "last_actions": self._last_actions.cpu(),
             "begins": self._begins.cpu(),
             "over": self._over.copy(),
@@ -147,7 +147,7 @@ class Collector:
         if not getattr(self._env, "restores_in_flight", True):
             self._forget()
             return
-        self._state = state["memory"].to(self._device)
+        self._state = state["memory"].to(self._device, copy=True)
         self._last_actions, self._begins = state["last_actions"].to(self._device), state["begins"].to(self._device)
         self._over, self._returns, self._lengths = state["over"], state["returns"], state["lengths"]
 
