@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from gymnasium import spaces
 
+    from navagent.networks.cores import Core
     from navagent.networks.policy_network import PolicyNetwork
 
 
@@ -36,31 +39,45 @@ class SensorNetwork(Architecture):
 
     Attributes:
         hidden_size: Features of pictures and memory.
-        memory: gru or lstm.
+        memory: gru, lstm, or transformer.
         layers: The memory's layers.
         channels: Features of the three convolutions that pictures go through.
+        heads: A transformer's heads of attention, which share `hidden_size`.
+        context: Steps of an episode that a transformer attends to, the newest.
     """
 
     hidden_size: int = 512
-    memory: Literal["gru", "lstm"] = "gru"
+    memory: Literal["gru", "lstm", "transformer"] = "gru"
     layers: int = 1
     channels: tuple[int, int, int] = (32, 64, 32)
+    heads: int = 4
+    context: int = 128
 
     def build(self, space: spaces.Dict, actions: int) -> PolicyNetwork:
         """Return an `ActorCritic`."""
-        counts = {"hidden_size": self.hidden_size, "layers": self.layers, "channels": min(self.channels)}
-        for name, count in counts.items():
+        counts = {name: getattr(self, name) for name in ("hidden_size", "layers", "heads", "context")}
+        for name, count in {**counts, "channels": min(self.channels)}.items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, not {count}")
-        if self.memory not in ("gru", "lstm"):
-            raise ValueError(f"there is no memory '{self.memory}': choose gru or lstm")
-        encoders, cores, actor_critic = (
-            importlib.import_module(f"navagent.networks.{name}") for name in ("encoders", "cores", "actor_critic")
-        )
+        encoders, actor_critic = (_module(name) for name in ("encoders", "actor_critic"))
         encoder = encoders.Encoder(space, actions, self.hidden_size, self.channels)
-        core = cores.Recurrent(encoder.output_size, self.hidden_size, self.memory, self.layers)
-        network: PolicyNetwork = actor_critic.ActorCritic(encoder, core, actions)
+        network: PolicyNetwork = actor_critic.ActorCritic(encoder, self._core(encoder.output_size), actions)
         return network
+
+    def _core(self, size: int) -> Core:
+        """Return the memory for vectors of a size."""
+        core: Core
+        if self.memory == "transformer":
+            if self.hidden_size % (2 * self.heads):
+                raise ValueError(
+                    f"heads ({self.heads}) must share hidden_size ({self.hidden_size}) in even numbers of features"
+                )
+            core = _module("transformer").Transformer(size, self.hidden_size, self.layers, self.heads, self.context)
+        elif self.memory in ("gru", "lstm"):
+            core = _module("cores").Recurrent(size, self.hidden_size, self.memory, self.layers)
+        else:
+            raise ValueError(f"there is no memory '{self.memory}': choose gru, lstm or transformer")
+        return core
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,9 @@ class CrossModalNetwork(Architecture):
             raise ValueError(
                 f"hidden_size must be even and channels at least 1, not {self.hidden_size}, {self.channels}"
             )
-        module = importlib.import_module("navagent.networks.cross_modal")
-        network: PolicyNetwork = module.CrossModal(space, actions, self.hidden_size, self.channels)
+        network: PolicyNetwork = _module("cross_modal").CrossModal(space, actions, self.hidden_size, self.channels)
         return network
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"navagent.networks.{name}")

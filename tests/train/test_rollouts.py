@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import gymnasium
+import pytest
+import torch
+
+import envs  # noqa: F401 (registers the environments' ids)
+from navagent.networks.architecture import SensorNetwork
+from navagent.networks.policy_network import PolicyNetwork
+from navagent.train.rollouts import Collector, Rollout
+
+AGENTS = 4
+CPU = torch.device("cpu")
+
+
+def environment() -> Any:
+    """Episodes of up to 40 steps, so that many begin in one rollout of 16 steps and end in another."""
+    options: dict[str, Any] = {"seed": 0, "sensors": (), "houses": 3, "residents": 2, "max_steps": 40}
+    return gymnasium.make_vec("navagent/HousePointNav-v0", AGENTS, vectorization_mode="vector_entry_point", **options)
+
+
+def network(env: Any, memory: Literal["gru", "lstm", "transformer"]) -> PolicyNetwork:
+    torch.manual_seed(0)
+    built = SensorNetwork(hidden_size=16, memory=memory, layers=2, heads=2, context=24)
+    return built.build(env.single_observation_space, 4)
+
+
+@torch.no_grad()
+def difference(net: PolicyNetwork, rollout: Rollout, agents: torch.Tensor) -> float:
+    """The largest between the log-probabilities (values, too) of rollout and learner, of valid steps."""
+    seen = {name: values[:, agents] for name, values in rollout.observations.items()}
+    logits, values = net(seen, rollout.last_actions[:, agents], rollout.state[agents], rollout.begins[:, agents])
+    chosen = torch.log_softmax(logits, dim=-1).gather(-1, rollout.actions[:, agents, None])[..., 0]
+    both = torch.stack([chosen - rollout.log_probabilities[:, agents], values - rollout.values[:, agents]])
+    return float(both[:, rollout.valid[:, agents]].abs().max())
+
+
+@pytest.mark.parametrize("memory", ["gru", "lstm", "transformer"])
+def test_the_learner_sees_the_probabilities_that_the_agents_acted_on(
+    memory: Literal["gru", "lstm", "transformer"],
+) -> None:
+    """In every rollout, for mini-batches of agents, and in one that goes on from a saved state."""
+    env = environment()
+    net = network(env, memory)
+    collector = Collector(env, net, CPU, seed=0)
+    rollouts = [collector.collect(16) for _ in range(5)]
+    kept = collector.state()
+    rollouts.append(collector.collect(16))
+    other = Collector(environment(), net, CPU, seed=5)
+    other.restore(kept)
+    rollouts.append(other.collect(16))
+    assert sum(len(rollout.episodes) for rollout in rollouts) >= 4
+    for rollout in rollouts:
+        for part in torch.randperm(AGENTS).chunk(2):
+            assert difference(net, rollout, part) < 1e-5
+
+
+def test_a_collector_goes_on_from_a_saved_state_with_the_same_steps() -> None:
+    """The state that was saved is not the one that the collector goes on with and writes over."""
+    env = environment()
+    net = network(env, "transformer")
+    collector = Collector(env, net, CPU, seed=0)
+    collector.collect(30)
+    kept = collector.state()
+    torch.manual_seed(3)
+    first = collector.collect(30)
+    torch.manual_seed(3)
+    other = Collector(environment(), net, CPU, seed=5)
+    other.restore(kept)
+    second = other.collect(30)
+    assert torch.equal(first.actions, second.actions)
+    assert torch.equal(first.log_probabilities, second.log_probabilities)
