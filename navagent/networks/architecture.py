@@ -32,6 +32,11 @@ class Architecture(ABC):
                 stop.
         """
 
+    def __str__(self) -> str:
+        """Return name and options in words, which tell it from every other architecture."""
+        options = ", ".join(f"{name} {value}" for name, value in vars(self).items())  # a dataclass' fields
+        return f"{type(self).__qualname__}({options})"
+
 
 @dataclass(frozen=True)
 class SensorNetwork(Architecture):
@@ -63,6 +68,11 @@ class SensorNetwork(Architecture):
         encoder = encoders.Encoder(space, actions, self.hidden_size, self.channels)
         network: PolicyNetwork = actor_critic.ActorCritic(encoder, self._core(encoder.output_size), actions)
         return network
+
+    def __str__(self) -> str:
+        """Return name and options, a transformer's where there is one."""
+        names = ["memory", "hidden_size", "layers", *(("heads", "context") if self.memory == "transformer" else ())]
+        return f"SensorNetwork({', '.join(f'{name} {getattr(self, name)}' for name in names)})"
 
     def _core(self, size: int) -> Core:
         """Return the memory for vectors of a size."""

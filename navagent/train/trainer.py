@@ -51,6 +51,7 @@ class Trainer:
         self._ppo = PPO(self.network, config.learning, group)
         torch.manual_seed(config.seed * 10_007 + group.rank)  # weights are alike everywhere, actions are not
         self._env = env
+        self._identity = identity(config, env)
         self._collector = Collector(env, self.network, self._device, config.seed * 1000 + group.rank)
         self._steps, self._window, self._best = 0, EpisodeWindow(), -1.0
         self._resume()
@@ -161,7 +162,8 @@ class Trainer:
 
     def _save(self) -> None:
         content = {
-            "config": asdict(self._config),
+            "config": _rebuilding(self._config),
+            "identity": self._identity,
             "workers": self._group.size,
             "steps": self._steps,
             "network": self.network.state_dict(),
@@ -194,12 +196,15 @@ class Trainer:
 
     def _restore(self, content: Mapping[str, Any], whole: bool) -> None:
         """Take over a checkpoint: `whole`, or, if it is another worker's, without its episodes and random numbers."""
+        said = content.get("identity", "another network or for another task")
         try:
+            if said != self._identity:
+                raise RuntimeError(f"this command asks for {self._identity}")
             self.network.load_state_dict(content["network"])
         except RuntimeError as error:
             raise ConfigError(
-                f"The checkpoint in {self._checkpoints} is of another network or task ({first_line(error)}): give "
-                "another --name."
+                f"The checkpoint in {self._checkpoints} was trained with {said} ({first_line(error)}): give another "
+                "--name."
             ) from error
         self._ppo.optimizer.load_state_dict(content["optimizer"])
         self._steps, self._best = content["steps"], content["best"]
@@ -249,15 +254,32 @@ def network_for(config: TrainConfig, env: Any) -> PolicyNetwork:
         raise ConfigError(f"The network cannot be made for {config.env}: {error}.") from error
 
 
+def identity(config: TrainConfig, env: Any) -> str:
+    """Return in words what weights belong to: an architecture, what it sees, what it can do, and where."""
+    space = env.single_observation_space
+    seen = ", ".join(f"{name} {'x'.join(map(str, part.shape))}" for name, part in space.spaces.items())
+    return f"{config.network} seeing {seen} with {env.single_action_space.n} actions on {config.env}"
+
+
+def _rebuilding(config: TrainConfig) -> dict[str, Any]:
+    """Return a configuration as plain data, the network as class path and options."""
+    kind = type(config.network)
+    network = {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": asdict(config)["network"]}
+    return asdict(config) | {"network": network}
+
+
 def save_network(file: Path, config: TrainConfig, network: PolicyNetwork, steps: int) -> None:
     """Write a network with the configuration that rebuilds it."""
     temporary = file.with_suffix(".part")
     weights = {name: value.cpu() for name, value in network.state_dict().items()}
-    torch.save({"config": asdict(config), "network": weights, "steps": steps}, temporary)
+    torch.save({"config": _rebuilding(config), "network": weights, "steps": steps}, temporary)
     temporary.replace(file)
 
 
 def _device(name: str) -> torch.device:
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        why = f"PyTorch {torch.__version__} finds no GPU on this machine"
+        raise ConfigError(f"The device '{name}' cannot be used ({why}): try cpu.")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

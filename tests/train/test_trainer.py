@@ -110,10 +110,16 @@ def test_bad_configurations_are_one_sentence(changes: dict[str, Any], said: str,
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     Trainer(SMALL, Alone(), tmp_path).run()
-    with pytest.raises(ConfigError, match="of another network or task"):
-        Trainer(replace(SMALL, network=SensorNetwork(hidden_size=32)), Alone(), tmp_path)
-    with pytest.raises(ConfigError, match="of another network or task"):
-        Trainer(replace(SMALL, env="navagent/HouseObjectNav-v0"), Alone(), tmp_path)
+    had = r"trained with SensorNetwork\(memory gru, hidden_size 16, layers 1\) .* on navagent/HousePointNav-v0"
+    wide, other = SensorNetwork(hidden_size=32), SensorNetwork(memory="transformer", hidden_size=16, context=8)
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"network": wide}, r"this command asks for SensorNetwork\(memory gru, hidden_size 32, layers 1\)"),
+        ({"network": other}, r"asks for SensorNetwork\(memory transformer, .*, heads 4, context 8\)"),
+        ({"env": "navagent/HouseObjectNav-v0"}, r"asks for .* seeing .*objectgoal 1.* on navagent/HouseObjectNav-v0"),
+    ]
+    for changes, asked in cases:
+        with pytest.raises(ConfigError, match=f"{had}.*{asked}"):
+            Trainer(replace(SMALL, **changes), Alone(), tmp_path)
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
