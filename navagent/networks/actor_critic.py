@@ -38,7 +38,8 @@ class ActorCritic(PolicyNetwork):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return log-probabilities, values and the next state."""
         features, state = self.core.step(self.encoder(observations, last_actions), state, begins)
-        return torch.log_softmax(self.policy(features), dim=-1), self.value(features)[:, 0], state
+        logits, values = self._heads(features)
+        return torch.log_softmax(logits, dim=-1), values, state
 
     def forward(
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
@@ -47,5 +48,10 @@ class ActorCritic(PolicyNetwork):
         length, agents = begins.shape
         flat = {name: values.flatten(0, 1) for name, values in observations.items()}
         features = self.encoder(flat, last_actions.flatten()).view(length, agents, -1)
-        remembered = self.core.stretch(features, state, begins)
-        return self.policy(remembered), self.value(remembered)[..., 0]
+        return self._heads(self.core.stretch(features, state, begins))
+
+    def _heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and values in the weights' precision, under autocast too: probabilities' ratios need it."""
+        with torch.autocast(features.device.type, enabled=False):
+            features = features.to(self.policy.weight.dtype)
+            return self.policy(features), self.value(features)[..., 0]

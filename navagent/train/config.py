@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from navagent.errors import ConfigError
 from navagent.networks.architecture import Architecture, SensorNetwork
@@ -57,6 +57,7 @@ class TrainConfig:
         learning: How the policy learns.
         network: The network.
         device: cpu, cuda or cuda:0 ...
+        precision: full (float32), or bf16 for products, on GPUs since Ampere and, slowly or not, on processors.
         threads: Torch's threads per worker.
         cut_stragglers: With several workers, cut a rollout short once most of them have finished theirs (DD-PPO's
             preemption); else all wait for the slowest.
@@ -74,6 +75,7 @@ class TrainConfig:
     learning: Learning = field(default_factory=Learning)
     network: Architecture = field(default_factory=SensorNetwork)
     device: str = "cpu"
+    precision: Literal["full", "bf16"] = "full"
     threads: int = 1
     cut_stragglers: bool = True
     save_seconds: float = 120.0

@@ -21,6 +21,7 @@ from navagent.train.evaluation import play_split
 from navagent.train.group import Group
 from navagent.train.log import EpisodeWindow, Log
 from navagent.train.ppo import PPO, DivergedError
+from navagent.train.precision import in_precision
 from navagent.train.rollouts import Collector, Rollout
 
 OnUpdate = Callable[[Mapping[str, float]], None]
@@ -48,11 +49,12 @@ class Trainer:
         env = make_env(config, config.agents, config.seed * 1000 + group.rank)
         _check_scenes(env, group.size)
         self.network = network_for(config, env).to(self._device)
-        self._ppo = PPO(self.network, config.learning, group)
+        acting = in_precision(self.network, config.precision, self._device)
+        self._ppo = PPO(acting, config.learning, group)
         torch.manual_seed(config.seed * 10_007 + group.rank)  # weights are alike everywhere, actions are not
         self._env = env
-        self._identity = identity(config, env)
-        self._collector = Collector(env, self.network, self._device, config.seed * 1000 + group.rank)
+        self._acting, self._identity = acting, identity(config, env)
+        self._collector = Collector(env, acting, self._device, config.seed * 1000 + group.rank)
         self._steps, self._window, self._best = 0, EpisodeWindow(), -1.0
         self._resume()
         self._log = Log(folder, self._steps) if group.rank == 0 else None
@@ -138,7 +140,7 @@ class Trainer:
         """Play the validation split on the first worker and keep the best network."""
         if self._group.rank == 0:
             env = make_env(self._config, self._config.agents, 0, self._config.evaluate_options)
-            means = play_split(env, self.network, self._device)
+            means = play_split(env, self._acting, self._device)
             env.close()
             assert self._log is not None
             self._log.write({"steps": self._steps} | {f"evaluation_{name}": value for name, value in means.items()})
