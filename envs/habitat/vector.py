@@ -21,7 +21,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.continuous import ContinuousData, Version, read_r2r_ce
-from envs.habitat.env import ACTIONS, entry_of, pose_of
+from envs.habitat.env import ACTIONS, HFOV, entry_of, pose_of
 from envs.habitat.link import CALL_S, SIMULATOR, SimulatorError, Worker
 from envs.habitat.memory import Frames, anonymous_file
 from envs.habitat.order import Order
@@ -96,6 +96,9 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         collision_reward: For a step that collides.
         timeout_s: Seconds in which a simulator must answer.
 
+    Attributes:
+        hfov: Horizontal angle of view, radians; None without pictures.
+
     Raises:
         ConfigError: An option is out of its range, or a simulator does not start.
         DataError: Episodes or buildings are missing.
@@ -134,6 +137,7 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self._task, self._sensors, self._max_steps = task, tuple(sensors), max_steps
         self._success, self._spl, self._nearer = success_reward, spl_reward, distance_reward
         self._slack, self._collision = slack_reward, collision_reward
+        self.hfov: float | None = HFOV if self._sensors else None
         self._data: ContinuousData = read_r2r_ce(split, data_dir, version)
         if not self._data.has_goals:
             raise ConfigError(f"Split {split} has no goals, so there is no reward: choose another one.")

@@ -72,6 +72,9 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         collision_reward: For a step that collides.
         copy: Return observations in arrays of their own; else in arrays that the next step writes to again.
 
+    Attributes:
+        hfov: Horizontal angle of view, radians; None without pictures.
+
     Raises:
         ConfigError: An option is out of its range.
     """
@@ -104,6 +107,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         _check(task, num_envs, self._size, sensors, max_steps, threads, residents, hfov)
         self.num_envs, self.render_mode = num_envs, render_mode
         self._task, self._sensors, self._hfov, self._threads = TASKS[task], tuple(sensors), hfov, threads
+        self.hfov: float | None = hfov if self._sensors else None
         self._terms = Terms(
             self._task.success_distance,
             max_steps,

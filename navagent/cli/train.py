@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import shlex
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +48,11 @@ def run(arguments: Sequence[str]) -> int:
     identity = {name: value for name, value in shown["training"].items() if name not in _FREE}
     with directory.writing():
         directory.claim(shown, identity)
-        finished = _alone(config, folder) if options.workers == 1 else _together(config, folder, options)
+        command = shlex.join(["navagent", "train", *arguments])
+        if options.workers == 1:
+            finished = _alone(config, folder, command)
+        else:
+            finished = _together(config, folder, options, command)
     print(f"Run directory: {folder}")
     if not finished:
         print("Saved. The same command goes on from there.")
@@ -61,15 +66,15 @@ def _config(built: TrainConfig) -> TrainConfig:
     return config
 
 
-def _alone(config: TrainConfig, folder: Path) -> bool:
+def _alone(config: TrainConfig, folder: Path, command: str) -> bool:
     """Train in this process."""
     trainer_module = importlib.import_module("navagent.train.trainer")
     group = importlib.import_module("navagent.train.group").Alone()
     with _stop_asked() as asked, _progress(config) as show:
-        return bool(trainer_module.Trainer(config, group, folder).run(asked.is_set, show))
+        return bool(trainer_module.Trainer(config, group, folder, command).run(asked.is_set, show))
 
 
-def _together(config: TrainConfig, folder: Path, options: Namespace) -> bool:
+def _together(config: TrainConfig, folder: Path, options: Namespace, command: str) -> bool:
     """Train on Ray's workers; a signal is passed on by a file that they look for."""
     if importlib.util.find_spec("ray") is None:
         raise ConfigError("Several workers need Ray: pip install 'navagent[train]'.")
@@ -77,7 +82,7 @@ def _together(config: TrainConfig, folder: Path, options: Namespace) -> bool:
     stop = folder / cluster.STOP_FILE
     stop.unlink(missing_ok=True)
     with _stop_asked(stop.touch):
-        cluster.train(config, folder, options.workers, options.ray_address, options.min_workers)
+        cluster.train(config, folder, options.workers, options.ray_address, options.min_workers, command)
     stopped = stop.exists()
     stop.unlink(missing_ok=True)
     return not stopped

@@ -29,7 +29,14 @@ RESTARTS = 10
 """Failures of workers that a training outlives."""
 
 
-def train(config: TrainConfig, folder: Path, workers: int, address: str | None, least: int | None = None) -> None:
+def train(
+    config: TrainConfig,
+    folder: Path,
+    workers: int,
+    address: str | None,
+    least: int | None = None,
+    command: str = "",
+) -> None:
     """Train on several workers until all steps are done, or until there is a `STOP_FILE`.
 
     Args:
@@ -39,6 +46,7 @@ def train(config: TrainConfig, folder: Path, workers: int, address: str | None, 
         address: Of a running Ray cluster ("auto" finds it); None starts one on this machine.
         least: With how many workers it goes on when nodes are lost; more join again as soon as there is room. None
             waits for all.
+        command: What was typed, for the cards of weights files.
 
     Raises:
         ConfigError: The cluster cannot be reached or has not enough processors.
@@ -51,7 +59,7 @@ def train(config: TrainConfig, folder: Path, workers: int, address: str | None, 
             raise ConfigError(f"{needed} workers need {needed} processors, and the Ray cluster has {there}.")
         trainer = TorchTrainer(
             _work,
-            train_loop_config={"config": config, "folder": str(folder.resolve())},
+            train_loop_config={"config": config, "folder": str(folder.resolve()), "command": command},
             torch_config=TorchConfig(backend="nccl" if config.device.startswith("cuda") else "gloo"),
             scaling_config=ScalingConfig(
                 num_workers=workers if least is None else (least, workers),  # type: ignore[arg-type]
@@ -107,7 +115,7 @@ def _check_reachable(address: str) -> None:
 def _work(options: dict[str, Any]) -> None:
     """Be a worker."""
     folder = Path(options["folder"])
-    Trainer(options["config"], Together(), folder).run(stopping=(folder / STOP_FILE).exists)
+    Trainer(options["config"], Together(), folder, options["command"]).run(stopping=(folder / STOP_FILE).exists)
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from gymnasium import spaces
 
 import envs  # noqa: F401 (registers the environments' ids)
 from navagent.errors import ConfigError, NavAgentError
+from navagent.networks import weights
 from navagent.networks.policy_network import PolicyNetwork
+from navagent.networks.weights import ModelCard
 from navagent.train import checkpoint
 from navagent.train.config import TrainConfig
 from navagent.train.evaluation import play_split
@@ -33,14 +35,15 @@ class Trainer:
     Args:
         config: The training.
         group: The workers.
-        folder: Where logs and checkpoints go.
+        folder: Where logs, checkpoints and weights go.
+        command: What was typed, for the cards of weights files.
 
     Raises:
         ConfigError: The training is not possible.
         DataError: A checkpoint in the folder is damaged.
     """
 
-    def __init__(self, config: TrainConfig, group: Group, folder: Path) -> None:
+    def __init__(self, config: TrainConfig, group: Group, folder: Path, command: str = "") -> None:
         config.check()
         self._config, self._group, self._folder = config, group, folder
         self._device = _device(config.device)
@@ -49,6 +52,7 @@ class Trainer:
         env = make_env(config, config.agents, config.seed * 1000 + group.rank)
         _check_scenes(env, group.size)
         self.network = network_for(config, env).to(self._device)
+        self._card = card_for(config, env, command)
         acting = in_precision(self.network, config.precision, self._device)
         self._ppo = PPO(acting, config.learning, group)
         torch.manual_seed(config.seed * 10_007 + group.rank)  # weights are alike everywhere, actions are not
@@ -87,6 +91,7 @@ class Trainer:
                 self._evaluate()
         self._save()
         self._evaluate()
+        self._keep("last")
         self.close()
         return True
 
@@ -146,8 +151,14 @@ class Trainer:
             self._log.write({"steps": self._steps} | {f"evaluation_{name}": value for name, value in means.items()})
             if means["spl"] > self._best:
                 self._best = means["spl"]
-                save_network(self._folder / "best.pt", self._config, self.network, self._steps)
+                self._keep("best")
         self._any(False)  # the others wait
+
+    def _keep(self, name: str) -> None:
+        """Write the network as a weights file, on the first worker."""
+        if self._group.rank == 0:
+            card = replace(self._card, steps=self._steps)
+            weights.save(self._folder / f"{name}.safetensors", self.network, card)
 
     def _diverged(self, rollout: Rollout, error: DivergedError) -> DivergedError:
         file = self._folder / f"diverged_{self._group.rank}.pt"
@@ -263,19 +274,17 @@ def identity(config: TrainConfig, env: Any) -> str:
     return f"{config.network} seeing {seen} with {env.single_action_space.n} actions on {config.env}"
 
 
-def _rebuilding(config: TrainConfig) -> dict[str, Any]:
-    """Return a configuration as plain data, the network as class path and options."""
-    kind = type(config.network)
-    network = {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": asdict(config)["network"]}
-    return asdict(config) | {"network": network}
+def card_for(config: TrainConfig, env: Any, command: str) -> ModelCard:
+    """Return the card of a training's weights files, but for the steps.
 
-
-def save_network(file: Path, config: TrainConfig, network: PolicyNetwork, steps: int) -> None:
-    """Write a network with the configuration that rebuilds it."""
-    temporary = file.with_suffix(".part")
-    weights = {name: value.cpu() for name, value in network.state_dict().items()}
-    torch.save({"config": _rebuilding(config), "network": weights, "steps": steps}, temporary)
-    temporary.replace(file)
+    Raises:
+        ConfigError: An option or an observation cannot be written into a file.
+    """
+    space, options = env.single_observation_space, dict(config.env_options)
+    actions, hfov = int(env.single_action_space.n), getattr(env, "hfov", None)
+    card = ModelCard(config.network, space, actions, config.env, options, hfov, seed=config.seed, command=command)
+    card.to_json()  # now, not after hours of training
+    return card
 
 
 def _device(name: str) -> torch.device:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import yaml
 from tests.command_line import CHECKOUT, environment, navagent_command, run_navagent
 
 pytest.importorskip("torch", reason="needs torch: pip install torch==2.13.0")
+safe_open = pytest.importorskip("safetensors", reason="needs safetensors: pip install safetensors").safe_open
 
 SMALL = (
     *("--training.env", "navagent/HousePointNav-v0"),
@@ -37,6 +39,8 @@ def test_a_training_runs_and_is_found_finished(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Run directory: runs/t" in done.stdout
     assert steps_done(tmp_path)[-1] == 200
+    with safe_open(tmp_path / "runs" / "t" / "last.safetensors", "pt") as weights:
+        assert json.loads(weights.metadata()["navagent"])["command"].startswith("navagent train --training.env ")
     again = run_navagent("train", *SMALL, "--training.steps", "280", data=tmp_path, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert [step for step in steps_done(tmp_path) if step > 200] == [240, 280, 280]  # the last row is the evaluation

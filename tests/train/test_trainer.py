@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
+import navagent
 from navagent.errors import ConfigError, DataError, RunError
 from navagent.networks.architecture import SensorNetwork
+from navagent.networks.weights import load
 from navagent.train.checkpoint import checkpoints
 from navagent.train.config import Learning, TrainConfig
 from navagent.train.group import Alone
@@ -51,7 +52,7 @@ def test_a_training_ends_with_curve_checkpoint_and_score(tmp_path: Path) -> None
         shares = [float(row[f"{name}_share"]) for name in ("simulation", "inference", "learning")]
         assert 0 < sum(shares) <= 1.001
     assert len(checkpoints(tmp_path / "checkpoints" / "worker_0")) == 1
-    assert (tmp_path / "best.pt").exists()
+    assert (tmp_path / "best.safetensors").exists()
 
 
 def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
@@ -185,9 +186,15 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
     assert len(checkpoints(tmp_path / "checkpoints" / "worker_0")) == 2
 
 
-def test_the_best_network_can_be_read_again(tmp_path: Path) -> None:
-    trainer = Trainer(SMALL, Alone(), tmp_path)
+def test_the_networks_can_be_read_again(tmp_path: Path) -> None:
+    trainer = Trainer(SMALL, Alone(), tmp_path, "navagent train ...")
     trainer.run()
-    kept = torch.load(tmp_path / "best.pt", weights_only=False)
-    assert kept["config"]["env"] == SMALL.env
-    assert [value.numpy().tobytes() for value in kept["network"].values()] == weights(trainer)
+    last, card = load(tmp_path / "last.safetensors")
+    assert [value.numpy().tobytes() for value in last.state_dict().values()] == weights(trainer)
+    assert card.architecture == SMALL.network
+    assert card.space == trainer._env.single_observation_space
+    assert (card.env, card.actions, card.hfov, card.steps) == (SMALL.env, 4, None, 400)
+    assert (card.seed, card.command, card.version) == (0, "navagent train ...", navagent.__version__)
+    assert card.env_options == {**SMALL.env_options, "sensors": []}
+    _, best = load(tmp_path / "best.safetensors")
+    assert best.steps == 400
