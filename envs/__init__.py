@@ -9,10 +9,21 @@ _MODULES = {
     "HabitatR2RCE": "envs.habitat.env",
     "HouseEnv": "envs.houses.env",
     "HouseNavGraph": "envs.houses.nav_graph",
+    "HouseObjectNav": "envs.houses.goal_env",
+    "HousePointNav": "envs.houses.goal_env",
     "R2R": "envs.r2r.env",
     "Waypoints": "envs.waypoints",
 }
-__all__ = ["HabitatR2R", "HabitatR2RCE", "HouseEnv", "HouseNavGraph", "R2R", "Waypoints"]
+__all__ = [
+    "HabitatR2R",
+    "HabitatR2RCE",
+    "HouseEnv",
+    "HouseNavGraph",
+    "HouseObjectNav",
+    "HousePointNav",
+    "R2R",
+    "Waypoints",
+]
 __getattr__ = exports(__name__, _MODULES)
 
 for _name, _task in (("HousePointNav", "pointnav"), ("HouseObjectNav", "objectnav"), ("HouseR2R", "r2r")):

@@ -11,13 +11,17 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from navagent.contracts import Env, Shared
 from navagent.data import data_root, fingerprint
 from navagent.errors import ConfigError, DataError, listing, nearest
-from navagent.types import Episode, Goal, Pose, Position
+from navagent.types import Distances, Episode, Goal, Pose, Position
 
 Version: TypeAlias = Literal["v1-3", "v1-3_preprocessed"]
 """R2R-CE's releases: the same episodes, the second one with shorter vocabulary and padded tokens (VLN-CE, README)."""
@@ -64,6 +68,27 @@ def heading_of(rotation: Sequence[float]) -> float:
 def rotation_of(heading: float) -> tuple[float, float, float, float]:
     """Return the rotation (x, y, z, w) about Habitat's y axis of a heading (radians, clockwise from +y)."""
     return 0.0, math.sin(-heading / 2), 0.0, math.cos(heading / 2)
+
+
+def continuous_distances(
+    positions: Sequence[Position], to_goal: Sequence[float], reference: Sequence[Position]
+) -> Distances:
+    """Return what metrics need by R2R-CE's rule: path lengths Euclidean in three dimensions, goals by geodesic.
+
+    Args:
+        positions: The walked path, metres.
+        to_goal: Geodesic distance to the goal from each of them.
+        reference: The path that nDTW is measured against; may be empty.
+    """
+    walked, known = np.asarray(positions, np.float64), np.asarray(reference, np.float64).reshape(-1, 3)
+    to_reference: NDArray[np.float64] = np.linalg.norm(walked[:, None] - known[None], axis=2)
+    return Distances(
+        between=tuple(float(np.linalg.norm(b - a)) for a, b in pairwise(walked)),
+        to_goal=tuple(map(float, to_goal)),
+        to_reference=tuple(map(tuple, to_reference.tolist())),
+        shortest=float(to_goal[0]),
+        reference=float(np.linalg.norm(np.diff(known, axis=0), axis=1).sum()),
+    )
 
 
 # --------------------------------------------------------------------------------------------------- data

@@ -16,7 +16,8 @@ from navagent.types import Distances, Trajectory
 Metric: TypeAlias = Callable[[Trajectory], float]
 
 SUCCESS_DISTANCE = 3.0
-"""Metres. Anderson et al. 2018 (arXiv 1711.07280); the comparison is strict (R2R's `eval.py`)."""
+"""Metres. Anderson et al. 2018 (arXiv 1711.07280); the comparison is strict (R2R's `eval.py`). Where another distance
+counts, functions take it as `within`."""
 
 
 def _distances(trajectory: Trajectory) -> Distances:
@@ -35,12 +36,12 @@ def navigation_error(trajectory: Trajectory) -> float:
     return _distances(trajectory).to_goal[-1]
 
 
-def success(trajectory: Trajectory) -> float:
+def success(trajectory: Trajectory, within: float = SUCCESS_DISTANCE) -> float:
     """SR: whether the agent ended closer than 3 m to the goal. R2R's official rule does not ask for STOP."""
-    return float(navigation_error(trajectory) < SUCCESS_DISTANCE)
+    return float(navigation_error(trajectory) < within)
 
 
-def success_with_stop(trajectory: Trajectory) -> float:
+def success_with_stop(trajectory: Trajectory, within: float = SUCCESS_DISTANCE) -> float:
     """SR with STOP: success, and the agent itself ended the episode (R2R-CE's rule).
 
     Raises:
@@ -48,22 +49,22 @@ def success_with_stop(trajectory: Trajectory) -> float:
     """
     if trajectory.stopped is None:
         raise ValueError(f"episode {trajectory.episode_id} does not say whether the agent stopped")
-    return success(trajectory) * trajectory.stopped
+    return success(trajectory, within) * trajectory.stopped
 
 
-def oracle_success(trajectory: Trajectory) -> float:
+def oracle_success(trajectory: Trajectory, within: float = SUCCESS_DISTANCE) -> float:
     """OSR: whether any pose of the path is closer than 3 m to the goal."""
-    return float(min(_distances(trajectory).to_goal) < SUCCESS_DISTANCE)
+    return float(min(_distances(trajectory).to_goal) < within)
 
 
-def spl(trajectory: Trajectory) -> float:
+def spl(trajectory: Trajectory, within: float = SUCCESS_DISTANCE) -> float:
     """SPL: success weighted by shortest distance over path length (Anderson et al. 2018, arXiv 1807.06757)."""
-    return _weighted_success(trajectory, _distances(trajectory).shortest)
+    return _weighted_success(trajectory, _distances(trajectory).shortest, within)
 
 
-def spl_with_stop(trajectory: Trajectory) -> float:
+def spl_with_stop(trajectory: Trajectory, within: float = SUCCESS_DISTANCE) -> float:
     """SPL where success needs STOP (R2R-CE's rule)."""
-    return spl(trajectory) if success_with_stop(trajectory) else 0.0
+    return spl(trajectory, within) if success_with_stop(trajectory, within) else 0.0
 
 
 def spl_path(trajectory: Trajectory) -> float:
@@ -71,13 +72,13 @@ def spl_path(trajectory: Trajectory) -> float:
 
     NavGPT's code and its relatives divide by it. 8 of R2R's 783 val-unseen paths are longer than the shortest one.
     """
-    return _weighted_success(trajectory, _distances(trajectory).reference)
+    return _weighted_success(trajectory, _distances(trajectory).reference, SUCCESS_DISTANCE)
 
 
-def _weighted_success(trajectory: Trajectory, ideal: float) -> float:
+def _weighted_success(trajectory: Trajectory, ideal: float, within: float) -> float:
     longest = max(ideal, trajectory_length(trajectory))
     # A start that is the goal needs no path: standing still is then perfect.
-    return success(trajectory) * (ideal / longest if longest > 0 else 1.0)
+    return success(trajectory, within) * (ideal / longest if longest > 0 else 1.0)
 
 
 def ndtw(trajectory: Trajectory) -> float:

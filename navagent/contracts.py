@@ -42,8 +42,8 @@ class Env(ABC):
 
     Attributes:
         episodes: All episodes of the split, with goals.
-        gives: Names of the optional `Observation` fields that are filled; those `ON_DEMAND` by the method of that name,
-            which `rollout` calls for policies that need it.
+        gives: Names of the optional `Observation` fields that are filled, and of its `readings`; the fields `ON_DEMAND`
+            by the method of that name, which `rollout` calls for policies that need it.
         rules: Name of the scoring rules in `eval.rules` that its trajectories obey.
         fingerprints: sha256 of each data source, so that a score says what it was measured on.
         versions: Versions of what runs outside this Python and can change a score (a simulator), by name.
@@ -88,7 +88,7 @@ class Policy(ABC):
     """Decides what to do next.
 
     Attributes:
-        needs: Optional `Observation` fields without which it cannot decide; the runner refuses a mismatch.
+        needs: Optional `Observation` fields and readings without which it cannot decide; the runner refuses a mismatch.
         max_steps: Decisions after which the episode ends where the agent stands; None leaves it to the environment.
         privileged: Whether it sees what no real agent can (an oracle, simulator semantics); marks the run.
     """

@@ -7,6 +7,7 @@ clockwise from where the agent faces and lies in [-pi, pi).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
@@ -154,6 +155,8 @@ class Observation:
         rgb: (H, W, 3) uint8.
         depth: (H, W) float32 in metres along the optical axis, 0 where nothing is.
         hfov: Horizontal angle of view of rgb and depth, radians (pixels are square).
+        readings: What sensors that take no pictures give, by habitat-lab's names (gps, compass, objectgoal, ...), as
+            the same arrays that the vector environment of the task gives.
         panorama: Pictures all around.
         candidates: Places that `MoveTo` reaches.
         collided: Whether the last action hit something.
@@ -174,6 +177,7 @@ class Observation:
     collided: bool = False
     done: bool = False
     oracle_action: Action | None = None
+    readings: Mapping[str, NDArray[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +395,8 @@ class Distances:
     Attributes:
         between: Length of each move, n - 1 values for n poses.
         to_goal: Distance to the goal from each of the n poses.
-        to_reference: Distance from each of the n poses (rows) to each of the m points of the reference path.
+        to_reference: Distance from each of the n poses (rows) to each of the m points of the reference path; m is 0
+            where there is none.
         shortest: Shortest distance from start to goal.
         reference: Length of the annotated reference path.
     """

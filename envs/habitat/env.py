@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from envs.continuous import (
     ContinuousData,
     ContinuousEnv,
     Version,
+    continuous_distances,
     from_habitat,
     heading_of,
     read_r2r_ce,
@@ -48,6 +48,9 @@ _CODES = {type(action): code for code, action in enumerate(ACTIONS)}
 HFOV = math.radians(90)
 """R2R-CE's horizontal field of view."""
 
+LONGEST = 200
+"""Words of an instruction (R2R-CE's preprocessed release pads to them)."""
+
 GOAL_RADIUS = 3.0
 """Metres (R2R-CE's `goals[].radius`)."""
 
@@ -58,7 +61,8 @@ class HabitatR2RCE(ContinuousEnv):
     The agent is 1.5 m high with a radius of 0.1 m, its sensors at 1.25 m with a horizontal field of view of 90
     degrees, depth 0 to 10 m; `envs.habitat.simulator.overrides` lists what differs from habitat-lab's own
     configuration. Distances are geodesics on the navmesh, path lengths Euclidean, and nDTW is measured with Euclidean
-    distances against the dense ground-truth locations (VLN-CE's measures).
+    distances against the dense ground-truth locations (VLN-CE's measures). Beside pictures it gives `instruction`,
+    (200,) int32 word numbers of the release; the two releases number words differently.
 
     The simulator runs in this process if habitat_sim imports here and `python` is not given, else in a process of
     that Python. If it crashes or hangs, the episode breaks and the next one has a new simulator.
@@ -109,6 +113,8 @@ class HabitatR2RCE(ContinuousEnv):
             "max_steps": max_steps,
             "gpu": default_gpu() if gpu is None else gpu,
         }
+        if self.data.tokens:
+            self.gives |= {"instruction"}
         simulator = find_simulator(*self.simulator, settings, python, timeout_s)
         self.versions = simulator.versions()
         self.measures: Mapping[str, float] = {}
@@ -215,7 +221,16 @@ class HabitatR2RCE(ContinuousEnv):
             hfov=HFOV,
             collided=bool(self._state["collided"]),
             done=self._done,
+            readings={"instruction": padded_tokens(self.data, self._episode)} if self.data.tokens else None,
         )
+
+
+def padded_tokens(data: ContinuousData, episode: Episode) -> NDArray[np.int32]:
+    """Return an instruction as (`LONGEST`,) int32 word numbers of its release, 0 after its end."""
+    words = np.zeros(LONGEST, np.int32)
+    tokens = data.tokens.get(episode.episode_id, ())[:LONGEST]
+    words[: len(tokens)] = tokens
+    return words
 
 
 def entry_of(episode: Episode, data: ContinuousData) -> dict[str, Any]:
@@ -237,24 +252,3 @@ def entry_of(episode: Episode, data: ContinuousData) -> dict[str, Any]:
 def pose_of(state: Mapping[str, Any]) -> Pose:
     """Return the pose in a simulator's answer."""
     return Pose(from_habitat(state["position"]), heading_of(state["rotation"]))
-
-
-def continuous_distances(
-    positions: Sequence[Position], to_goal: Sequence[float], reference: Sequence[Position]
-) -> Distances:
-    """Return what metrics need by R2R-CE's rule: path lengths Euclidean in three dimensions, goals by geodesic.
-
-    Args:
-        positions: The walked path, metres.
-        to_goal: Geodesic distance to the goal from each of them.
-        reference: The path that nDTW is measured against.
-    """
-    walked, known = np.asarray(positions, np.float64), np.asarray(reference, np.float64)
-    to_reference: NDArray[np.float64] = np.linalg.norm(walked[:, None] - known[None], axis=2)
-    return Distances(
-        between=tuple(float(np.linalg.norm(b - a)) for a, b in pairwise(walked)),
-        to_goal=tuple(map(float, to_goal)),
-        to_reference=tuple(map(tuple, to_reference.tolist())),
-        shortest=float(to_goal[0]),
-        reference=float(np.linalg.norm(np.diff(known, axis=0), axis=1).sum()),
-    )

@@ -21,13 +21,14 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.continuous import ContinuousData, Version, read_r2r_ce
-from envs.habitat.env import ACTIONS, HFOV, entry_of, pose_of
+from envs.habitat.env import ACTIONS, HFOV, LONGEST, entry_of, padded_tokens, pose_of
 from envs.habitat.link import CALL_S, SIMULATOR, SimulatorError, Worker
 from envs.habitat.memory import Frames, anonymous_file
 from envs.habitat.order import Order
 from envs.habitat.place import default_gpu, find_scenes, find_simulator
+from envs.pose_sensors import pose_readings
+from envs.recording import Walks
 from navagent.errors import ConfigError, nearest
-from navagent.geometry import wrap
 from navagent.types import Episode, Pose
 
 Arrays = dict[str, NDArray[Any]]
@@ -42,9 +43,6 @@ SENSORS = ("rgb", "depth")
 
 FARTHEST = 100.0
 """Metres; bound of the spaces of distances, as houses have it."""
-
-LONGEST = 200
-"""Words of an instruction (R2R-CE's preprocessed release pads to them)."""
 
 
 @dataclass
@@ -95,8 +93,10 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         slack_reward: For every step.
         collision_reward: For a step that collides.
         timeout_s: Seconds in which a simulator must answer.
+        trajectories: Tell ended episodes' trajectories; those that a simulator broke have none.
 
     Attributes:
+        rules: Name of the scoring rules in `eval.rules`.
         hfov: Horizontal angle of view, radians; None without pictures.
 
     Raises:
@@ -130,6 +130,7 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         slack_reward: float = -0.01,
         collision_reward: float = 0.0,
         timeout_s: float = CALL_S,
+        trajectories: bool = False,
         render_mode: str | None = None,
     ) -> None:
         _check(task, num_envs, size, sensors, max_steps, stay)
@@ -138,6 +139,8 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self._success, self._spl, self._nearer = success_reward, spl_reward, distance_reward
         self._slack, self._collision = slack_reward, collision_reward
         self.hfov: float | None = HFOV if self._sensors else None
+        self.rules = "r2r_ce" if task == "r2r" else task
+        self._walks = Walks(num_envs) if trajectories else None
         self._data: ContinuousData = read_r2r_ce(split, data_dir, version)
         if not self._data.has_goals:
             raise ConfigError(f"Split {split} has no goals, so there is no reward: choose another one.")
@@ -297,8 +300,32 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
             if i in broken:
                 truncated[i] = agent.over = True
         observations = self._observe(frames, slot, broken)
-        ended = (terminated | truncated) & ~np.isin(np.arange(self.num_envs), list(broken))
-        return observations, reward, terminated, truncated, self._infos(begun, ended, metrics, broken)
+        ended = terminated | truncated
+        infos = self._infos(begun, ended & ~np.isin(np.arange(self.num_envs), list(broken)), metrics, broken)
+        if self._walks is not None:
+            infos["trajectory"], infos["_trajectory"] = self._recorded(begun, terminated, ended, broken), ended
+        return observations, reward, terminated, truncated, infos
+
+    def _recorded(
+        self, begun: NDArray[np.bool_], stopped: NDArray[np.bool_], ended: NDArray[np.bool_], broken: Mapping[int, str]
+    ) -> NDArray[np.object_]:
+        """Add the agents' step to their walks and return those that ended with it, (num_envs,)."""
+        walks, told = self._walks, np.full(self.num_envs, None, object)
+        assert walks is not None
+        for i, agent in enumerate(self._agents):
+            episode = agent.episode
+            assert episode is not None
+            assert episode.goal is not None
+            if begun[i] or i in broken:
+                walks.begin(i)
+            if i in broken:  # scored as the runner scores it: as if the agent had stayed at its start
+                walks.add(i, episode.start, self._data.geodesics[episode.episode_id])
+            elif agent.pose is not None and not stopped[i]:
+                walks.add(i, agent.pose, agent.distance)
+            if ended[i]:
+                path = episode.goal.reference_positions
+                told[i] = walks.trajectory(i, episode.episode_id, episode.scene, bool(stopped[i]), path)
+        return told
 
     def _move(self, agent: _Agent, code: int, state: Mapping[str, Any], metrics: NDArray[np.float64]) -> float:
         """Account for a step; return its reward."""
@@ -332,26 +359,13 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         return dict(self._latest)
 
     def _told(self, agent: _Agent) -> Arrays:
-        """Return what an agent is told beside its pictures; angles are positive to the left, as in habitat-lab."""
+        """Return what an agent is told beside its pictures."""
         assert agent.episode is not None
         if self._task == "r2r":
-            words = np.zeros(LONGEST, np.int32)
-            tokens = self._data.tokens.get(agent.episode.episode_id, ())[:LONGEST]
-            words[: len(tokens)] = tokens
-            return {"instruction": words}
-        start, goal = agent.episode.start, agent.episode.goal
-        assert goal is not None
-        pose = agent.pose or start
-        x, y = (a - b for a, b in zip(pose.position[:2], start.position[:2], strict=True))
-        sine, cosine = math.sin(start.heading), math.cos(start.heading)
-        to_x, to_y = (a - b for a, b in zip(goal.position[:2], pose.position[:2], strict=True))
-        return {
-            "gps": np.array([x * sine + y * cosine, x * cosine - y * sine], np.float32),
-            "compass": np.array([wrap(start.heading - pose.heading)], np.float32),
-            "pointgoal_with_gps_compass": np.array(
-                [math.hypot(to_x, to_y), wrap(pose.heading - math.atan2(to_x, to_y))], np.float32
-            ),
-        }
+            return {"instruction": padded_tokens(self._data, agent.episode)}
+        assert agent.episode.goal is not None
+        start = agent.episode.start
+        return pose_readings(start, agent.pose or start, agent.episode.goal.position)
 
     def _infos(
         self,

@@ -252,25 +252,52 @@ def step(
 def sense(
     stage: Stage, agents: Agents, gps: NDArray[np.float32], compass: NDArray[np.float32], goal: NDArray[np.float32]
 ) -> None:
-    """Write what habitat-lab's pose sensors give, angles positive to the left.
+    """Write what habitat-lab's pose sensors give to all agents.
 
     Args:
         stage: The houses.
         agents: The agents.
-        gps: (N, 2) written: metres ahead and to the right of the start, in the frame of the first pose.
-        compass: (N, 1) written: radians turned since the start, in [-pi, pi).
-        goal: (N, 2) written: metres to the goal as the crow flies, and radians from straight ahead, in [-pi, pi).
+        gps: (N, 2) written, as by `sense_one`.
+        compass: (N, 1) written.
+        goal: (N, 2) written.
     """
     for i in range(len(gps)):
         row = stage.first[agents.house[i]] + agents.episode[i]
-        x, y = agents.position[i, 0] - stage.start[row, 0], agents.position[i, 1] - stage.start[row, 1]
-        sine, cosine = math.sin(stage.heading[row]), math.cos(stage.heading[row])
-        gps[i, 0], gps[i, 1] = x * sine + y * cosine, x * cosine - y * sine
-        compass[i, 0] = _wrapped(stage.heading[row] - agents.heading[i])
         point = stage.goals.points[stage.goal[row], 0]
-        x, y = point[0] - agents.position[i, 0], point[1] - agents.position[i, 1]
-        goal[i, 0] = math.sqrt(x * x + y * y)
-        goal[i, 1] = _wrapped(agents.heading[i] - math.atan2(x, y))
+        start, position = stage.start[row], agents.position[i]
+        sense_one(start, stage.heading[row], position, agents.heading[i], point, gps[i], compass[i], goal[i])
+
+
+@kernel
+def sense_one(
+    start: Floats,
+    start_heading: float,
+    position: Floats,
+    heading: float,
+    point: Floats,
+    gps: NDArray[np.float32],
+    compass: NDArray[np.float32],
+    goal: NDArray[np.float32],
+) -> None:
+    """Write what habitat-lab's pose sensors give, angles positive to the left.
+
+    Args:
+        start: (2,) metres.
+        start_heading: Radians.
+        position: (2,) metres.
+        heading: Radians.
+        point: (2,) metres, the goal.
+        gps: (2,) written: metres ahead and to the right of the start, in the frame of the first pose.
+        compass: (1,) written: radians turned since the start, in [-pi, pi).
+        goal: (2,) written: metres to the goal as the crow flies, and radians from straight ahead, in [-pi, pi).
+    """
+    x, y = position[0] - start[0], position[1] - start[1]
+    sine, cosine = math.sin(start_heading), math.cos(start_heading)
+    gps[0], gps[1] = x * sine + y * cosine, x * cosine - y * sine
+    compass[0] = _wrapped(start_heading - heading)
+    x, y = point[0] - position[0], point[1] - position[1]
+    goal[0] = math.sqrt(x * x + y * y)
+    goal[1] = _wrapped(heading - math.atan2(x, y))
 
 
 @kernel

@@ -99,10 +99,12 @@ class Task(ABC):
 
     Attributes:
         name: What users call it.
+        rules: Name of the scoring rules in `eval.rules`, whose success distance is the same.
         success_distance: Metres from the goal within which STOP succeeds.
     """
 
     name: ClassVar[str]
+    rules: ClassVar[str]
     success_distance: ClassVar[float]
 
     @abstractmethod
@@ -124,7 +126,7 @@ class PointNav(Task):
     Distances, and how rarely a straight way is taken, are those of habitat-lab's generator; success is within 0.2 m.
     """
 
-    name = "pointnav"
+    name, rules = "pointnav", "pointnav"
     success_distance = 0.2
 
     def episodes(self, house: House, floor: Floor, atlas: NDArray[np.uint8], plan: SplitPlan, visit: int) -> EpisodeSet:
@@ -152,7 +154,7 @@ class ObjectNav(Task):
     such places, 0.2 m apart; success is within 0.2 m of one, and no place between them is farther from all.
     """
 
-    name = "objectnav"
+    name, rules = "objectnav", "objectnav"
     success_distance = 0.2
 
     def episodes(self, house: House, floor: Floor, atlas: NDArray[np.uint8], plan: SplitPlan, visit: int) -> EpisodeSet:
@@ -190,7 +192,7 @@ class ObjectNav(Task):
 class R2R(Task):
     """Follow an instruction; success is within 3 m (R2R-CE). The paths are those of `navagent houses make`."""
 
-    name = "r2r"
+    name, rules = "r2r", "r2r_ce"
     success_distance = 3.0
 
     def episodes(self, house: House, floor: Floor, atlas: NDArray[np.uint8], plan: SplitPlan, visit: int) -> EpisodeSet:

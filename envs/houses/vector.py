@@ -23,7 +23,9 @@ from envs.houses.render import SENSORS
 from envs.houses.splits import plan_split
 from envs.houses.tasks import CATEGORIES, TASKS
 from envs.houses.words import LONGEST, WORDS
+from envs.recording import Walks
 from navagent.errors import ConfigError, nearest
+from navagent.types import Pose
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -48,7 +50,8 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
     An episode ends with STOP (terminated) or after `max_steps` actions (truncated). Autoreset is gymnasium's NEXT_STEP:
     the step after an episode's end ignores its action, gives no reward and returns the next episode's first
     observation. `infos` holds `collided`, with every episode's end `envs.houses.lockstep.METRICS`, and with every
-    episode's begin its `text`, each with gymnasium's mask `_name`.
+    episode's begin its `text`, each with gymnasium's mask `_name`; if asked for, with its end its `trajectory`, a
+    `navagent.types.Trajectory` that `eval.rules` scores (without a reference path).
 
     Args:
         task: pointnav, objectnav or r2r.
@@ -71,8 +74,10 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
             distance measure once).
         collision_reward: For a step that collides.
         copy: Return observations in arrays of their own; else in arrays that the next step writes to again.
+        trajectories: Tell ended episodes' trajectories. They are no part of `state`.
 
     Attributes:
+        rules: Name of the scoring rules in `eval.rules`.
         hfov: Horizontal angle of view, radians; None without pictures.
 
     Raises:
@@ -101,6 +106,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         slack_reward: float = -0.01,
         collision_reward: float = 0.0,
         copy: bool = True,
+        trajectories: bool = False,
         render_mode: str | None = None,
     ) -> None:
         self._size = (size, size) if isinstance(size, int) else tuple(size)
@@ -108,6 +114,8 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self.num_envs, self.render_mode = num_envs, render_mode
         self._task, self._sensors, self._hfov, self._threads = TASKS[task], tuple(sensors), hfov, threads
         self.hfov: float | None = hfov if self._sensors else None
+        self.rules = self._task.rules
+        self._walks = Walks(num_envs) if trajectories else None
         self._terms = Terms(
             self._task.success_distance,
             max_steps,
@@ -308,7 +316,24 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         if ended.any():
             for name, column in zip(METRICS, self._outcome.metrics.T, strict=True):
                 infos[name], infos[f"_{name}"] = np.where(ended, column, 0.0), ended.copy()
+        if self._walks is not None:
+            infos["trajectory"], infos["_trajectory"] = self._recorded(self._walks, ended), ended.copy()
         return infos
+
+    def _recorded(self, walks: Walks, ended: NDArray[np.bool_]) -> NDArray[np.object_]:
+        """Add the agents' step to their walks and return those that ended with it, (num_envs,)."""
+        agents, told = self._agents, np.full(self.num_envs, None, object)
+        places = zip(agents.position.tolist(), agents.heading.tolist(), agents.distance.tolist(), strict=True)
+        for i, ((x, y), heading, distance) in enumerate(places):
+            if agents.steps[i] == 0:
+                walks.begin(i)
+            stopped = bool(self._outcome.terminated[i])
+            if not stopped:
+                walks.add(i, Pose((x, y, 0.0), heading), distance)
+            if ended[i]:
+                house_id = self._pool.residents[agents.house[i]].house.house_id
+                told[i] = walks.trajectory(i, f"{house_id}_{agents.episode[i]}", house_id, stopped)
+        return told
 
 
 def _check(

@@ -43,6 +43,7 @@ class EnvSuite:
         assert observation.step == 0
         assert not observation.done
         filled = {name for name in OPTIONAL if getattr(observation, name) is not None}
+        filled |= set(observation.readings or ())
         assert filled - ON_DEMAND == env.gives - ON_DEMAND
         check_observation(observation)
 
