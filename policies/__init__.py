@@ -10,6 +10,7 @@ _MODULES = {
     "ShortestPath": "policies.baselines",
     "Stop": "policies.baselines",
     "SwiftSage": "policies.swiftsage",
+    "Trained": "policies.trained",
 }
-__all__ = ["A2Nav", "DiscussNav", "NavGPT", "Random", "ShortestPath", "Stop", "SwiftSage"]
+__all__ = ["A2Nav", "DiscussNav", "NavGPT", "Random", "ShortestPath", "Stop", "SwiftSage", "Trained"]
 __getattr__ = exports(__name__, _MODULES)

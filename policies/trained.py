@@ -1,0 +1,197 @@
+"""Playing what `navagent train` has trained."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from navagent.batching import Batcher
+from navagent.contracts import Policy, Shared
+from navagent.data import fingerprint
+from navagent.errors import ConfigError, nearest
+from navagent.networks.devices import find_device
+from navagent.networks.weights import load
+from navagent.types import Action, Decision, Episode, Forward, Observation, Stop, TurnLeft, TurnRight
+
+SHIPPED = Path(__file__).with_name("weights")
+"""Where the weights lie that come with this package."""
+
+ACTIONS: tuple[Action, ...] = (Stop(), Forward(), TurnLeft(), TurnRight())
+"""By the codes of vector environments (R2R-CE's)."""
+
+_NAMES = ("stop", "forward", "left", "right")
+_CODES = {type(action): code for code, action in enumerate(ACTIONS)}
+
+MOST = 64
+"""Episodes whose next steps are computed at once."""
+
+HFOV_SLACK = 1e-3
+"""Radians by which angles of view may differ."""
+
+
+class Trained(Policy):
+    """A network in a weights file; it plays wherever the environment gives what it was trained on.
+
+    Concurrent episodes are gathered into one forward pass. How many there are changes rounding (float32, around 1e-6),
+    which two actions would have to be that near to each other to show.
+
+    Args:
+        weights: A file that `navagent train` wrote, or the name of one that is shipped.
+        sample: Draw actions by their probabilities instead of taking the likeliest.
+        seed: Of the drawing. An episode's draws depend on it and on the episode's id only.
+        device: cpu, cuda, cuda:1 ...; auto is the first GPU if there is one.
+
+    Raises:
+        ConfigError: There is no such file or device, or the network has other actions.
+        DataError: The file is damaged, or of another version of its architecture.
+    """
+
+    def __init__(self, weights: str, sample: bool = False, seed: int = 0, device: str = "auto") -> None:
+        if seed < 0:
+            raise ConfigError(f"A seed must be at least 0, not {seed}.")
+        self._network = _Network(find_weights(weights), find_device(device))
+        self._sample, self._seed = sample, seed
+        self.needs = frozenset(self._network.card.space)
+
+    def reset(self, episode: Episode) -> None:
+        """Forget everything."""
+        self._random = np.random.default_rng([self._seed, zlib.crc32(episode.episode_id.encode())])
+        self._state: Tensor | None = None
+        self._last = 0
+        self._latest: Observation | None = None
+
+    def act(self, observation: Observation) -> Decision:
+        """Decide; the thought is the actions' probabilities."""
+        probabilities = self._think(observation)
+        if self._sample:
+            sums = np.cumsum(probabilities)
+            code = int(np.searchsorted(sums, self._random.random() * sums[-1], side="right"))
+        else:
+            code = int(probabilities.argmax())
+        self._last = code + 1
+        shares = zip(_NAMES, probabilities.tolist(), strict=True)
+        return Decision(ACTIONS[code], ", ".join(f"{name} {share:.2f}" for name, share in shares))
+
+    def overruled(self, observation: Observation, action: Action) -> None:
+        """Remember what was seen and done instead."""
+        if observation is not self._latest:
+            self._think(observation)
+        code = _CODES.get(type(action))
+        self._last = 0 if code is None else code + 1
+
+    def fingerprints(self) -> Mapping[str, str]:
+        """Return the file's sha256."""
+        return {"weights": fingerprint([self._network.file])}
+
+    def _think(self, observation: Observation) -> NDArray[np.float64]:
+        """Return the actions' probabilities, and remember the observation."""
+        step = _Step(self._network.seen(observation), self._last, self._state)
+        ((probabilities, self._state),) = self._network.think([step])
+        self._latest = observation
+        return probabilities
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step of one episode.
+
+    Attributes:
+        seen: Arrays by the sensors' names.
+        last: The action before, counted from 1; 0 at the beginning.
+        state: (S,), None at the beginning.
+    """
+
+    seen: Mapping[str, NDArray[Any]]
+    last: int
+    state: Tensor | None
+
+
+class _Network(Shared):
+    """A network that all workers share.
+
+    Args:
+        file: The weights.
+        device: Where it runs.
+    """
+
+    def __init__(self, file: Path, device: torch.device) -> None:
+        self.file, self._device = file, device
+        self._network, self.card = load(file, device)
+        if self.card.actions != len(ACTIONS):
+            raise ConfigError(
+                f"{file} has {self.card.actions} actions, and this policy {len(ACTIONS)}: {', '.join(_NAMES)}."
+            )
+        # Nobody is waited for: while a batch runs, the next one gathers.
+        self.think: Batcher[_Step, tuple[NDArray[np.float64], Tensor]] = Batcher(self._run, MOST, gather_s=0.0)
+
+    def seen(self, observation: Observation) -> dict[str, NDArray[Any]]:
+        """Return what the network takes of an observation.
+
+        Raises:
+            ConfigError: It is not what the network was trained on.
+        """
+        known: dict[str, NDArray[Any]] = dict(observation.readings or {})
+        if observation.rgb is not None:
+            known["rgb"] = observation.rgb
+        if observation.depth is not None:
+            known["depth"] = observation.depth[..., None]
+        space, hfov = self.card.space, self.card.hfov
+        for name, box in space.items():
+            if name not in known:
+                raise ConfigError(f"{self.file} needs {name}, which the environment does not give.")
+            shape, dtype = known[name].shape, known[name].dtype
+            if shape != box.shape or dtype != box.dtype:
+                raise ConfigError(
+                    f"{self.file} was trained on {name} of {box.shape} {box.dtype}, and the environment gives {shape} "
+                    f"{dtype}: give it the options of the training (--env.size and the like)."
+                )
+        if "instruction" in space.spaces and known["instruction"].max() > space["instruction"].high.max():  # type: ignore[attr-defined]
+            raise ConfigError(f"{self.file} was trained on instructions with another vocabulary.")
+        pictures = {"rgb", "depth"} & set(space)
+        if pictures and hfov and observation.hfov and abs(hfov - observation.hfov) > HFOV_SLACK:
+            raise ConfigError(
+                f"{self.file} was trained on pictures of {hfov:.4f} radians, and the environment gives "
+                f"{observation.hfov:.4f}: give it that angle of view (--env.hfov)."
+            )
+        return {name: known[name] for name in space}
+
+    @torch.inference_mode()
+    def _run(self, steps: Sequence[_Step]) -> list[tuple[NDArray[np.float64], Tensor]]:
+        """Return each step's probabilities and next state."""
+        device = self._device
+        seen = {
+            name: torch.as_tensor(np.stack([step.seen[name] for step in steps]), device=device)
+            for name in self.card.space
+        }
+        fresh = self._network.new_state(len(steps))
+        state = torch.stack([row if step.state is None else step.state for step, row in zip(steps, fresh, strict=True)])
+        last = torch.tensor([step.last for step in steps], device=device)
+        begins = torch.tensor([step.state is None for step in steps], device=device)
+        logs, _, state = self._network.step(seen, last, state, begins)
+        return list(zip(logs.double().exp().cpu().numpy(), state, strict=True))
+
+
+def find_weights(name: str) -> Path:
+    """Return a weights file by its path, or by its name without suffix if it is one that is shipped.
+
+    Raises:
+        ConfigError: There is neither; those that are shipped are named.
+    """
+    shipped = {file.stem: file for file in sorted(SHIPPED.glob("*.safetensors"))}
+    file = Path(name).expanduser()
+    if name in shipped and not file.is_file():
+        return shipped[name]
+    if not file.is_file():
+        raise ConfigError(
+            f"There is no weights file {name}, nor is one of that name shipped (shipped are: "
+            f"{', '.join(shipped) or 'none'}).{nearest(name, shipped)}"
+        )
+    return file
