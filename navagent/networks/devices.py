@@ -15,6 +15,9 @@ def find_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        why = f"PyTorch {torch.__version__} finds no GPU on this machine"
+        raise ConfigError(f"The device '{name}' cannot be used ({why}): try cpu.")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

@@ -15,6 +15,7 @@ from gymnasium import spaces
 import envs  # noqa: F401 (registers the environments' ids)
 from navagent.errors import ConfigError, NavAgentError
 from navagent.networks import weights
+from navagent.networks.devices import find_device
 from navagent.networks.policy_network import PolicyNetwork
 from navagent.networks.weights import ModelCard
 from navagent.train import checkpoint
@@ -46,7 +47,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, group: Group, folder: Path, command: str = "") -> None:
         config.check()
         self._config, self._group, self._folder = config, group, folder
-        self._device = _device(config.device)
+        self._device = find_device(config.device)
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         env = make_env(config, config.agents, config.seed * 1000 + group.rank)
@@ -144,7 +145,8 @@ class Trainer:
     def _evaluate(self) -> None:
         """Play the validation split on the first worker and keep the best network."""
         if self._group.rank == 0:
-            env = make_env(self._config, self._config.agents, 0, self._config.evaluate_options)
+            options = {**self._config.evaluate_options, "trajectories": True}
+            env = make_env(self._config, self._config.agents, 0, options)
             means = play_split(env, self._acting, self._device)
             env.close()
             assert self._log is not None
@@ -175,7 +177,7 @@ class Trainer:
 
     def _save(self) -> None:
         content = {
-            "config": _rebuilding(self._config),
+            "config": asdict(self._config),
             "identity": self._identity,
             "workers": self._group.size,
             "steps": self._steps,
@@ -285,18 +287,6 @@ def card_for(config: TrainConfig, env: Any, command: str) -> ModelCard:
     card = ModelCard(config.network, space, actions, config.env, options, hfov, seed=config.seed, command=command)
     card.to_json()  # now, not after hours of training
     return card
-
-
-def _device(name: str) -> torch.device:
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        why = f"PyTorch {torch.__version__} finds no GPU on this machine"
-        raise ConfigError(f"The device '{name}' cannot be used ({why}): try cpu.")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"The device '{name}' cannot be used ({first_line(error)}): try cpu.") from error
-    return device
 
 
 def first_line(error: BaseException) -> str:

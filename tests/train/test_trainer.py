@@ -47,7 +47,7 @@ def test_a_training_ends_with_curve_checkpoint_and_score(tmp_path: Path) -> None
     progress = rows(tmp_path)
     assert [int(row["steps"]) for row in progress] == [*range(40, 401, 40), 400]
     assert float(progress[-1]["evaluation_episodes"]) > 100
-    assert 0 <= float(progress[-1]["evaluation_spl"]) <= float(progress[-1]["evaluation_success"]) <= 1
+    assert 0 <= float(progress[-1]["evaluation_spl"]) <= float(progress[-1]["evaluation_sr"]) <= 1
     for row in progress[:-1]:
         shares = [float(row[f"{name}_share"]) for name in ("simulation", "inference", "learning")]
         assert 0 < sum(shares) <= 1.001
@@ -88,7 +88,7 @@ def test_an_empty_room_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Trainer(config, Alone(), tmp_path).run()
     progress = rows(tmp_path)
     assert float(next(row["success"] for row in progress if row["success"])) < 0.1
-    assert float(progress[-1]["evaluation_success"]) > 0.8
+    assert float(progress[-1]["evaluation_sr"]) > 0.8
 
 
 @pytest.mark.parametrize(
