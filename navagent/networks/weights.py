@@ -163,6 +163,8 @@ def _built(entry: Mapping[str, Any]) -> Architecture:
 
 
 def _constructed(entry: Any) -> Any:
+    if isinstance(entry, list):
+        return tuple(map(_constructed, entry))  # JSON knows no tuples, and options are hashable
     if not isinstance(entry, Mapping) or set(entry) != {"class_path", "init_args"}:
         return entry
     module, _, name = entry["class_path"].rpartition(".")
