@@ -139,7 +139,7 @@ SENSOR_NETWORK = "navagent.networks.architecture.SensorNetwork"
         (architecture("no_such_module.Network"), "no_such_module.Network cannot be imported"),
         (architecture("subprocess.Popen", args=["true"]), "subprocess.Popen is no architecture"),
         (architecture("navagent.types.Stop"), "navagent.types.Stop is no architecture"),
-        (architecture(SENSOR_NETWORK, heads=2), "its SensorNetwork has other options than ours .*heads"),
+        (architecture(SENSOR_NETWORK, hands=2), "its SensorNetwork has other options than ours .*hands"),
         (architecture(SENSOR_NETWORK, hidden_size=0), "hidden_size must be at least 1, not 0"),
         (architecture(SENSOR_NETWORK, hidden_size=16), "holds the weights of another SensorNetwork"),
     ],
