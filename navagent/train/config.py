@@ -15,6 +15,9 @@ class Learning:
 
     Attributes:
         rollout_steps: Steps of each agent between two updates.
+        past_steps: The most steps of running episodes from before a rollout that updates go through again, with
+            gradients. Episodes' longest length lets a transformer learn from whole episodes, as LLaRP does; with 0,
+            a memory's state says what was before, without gradients (DD-PPO's; for transformers Transformer-XL's).
         epochs: How often an update goes through a rollout.
         mini_batches: Parts, by agents, that a rollout is gone through in.
         learning_rate: Adam's.
@@ -30,6 +33,7 @@ class Learning:
     """
 
     rollout_steps: int = 128
+    past_steps: int = 0
     epochs: int = 2
     mini_batches: int = 2
     learning_rate: float = 2.5e-4
@@ -97,6 +101,8 @@ class TrainConfig:
         for name, count in counts.items():
             if count < 1:
                 raise ConfigError(f"{name} must be at least 1, not {count}.")
+        if self.learning.past_steps < 0:
+            raise ConfigError(f"learning.past_steps must be at least 0, not {self.learning.past_steps}.")
         if self.agents % self.learning.mini_batches:
             raise ConfigError(
                 f"agents ({self.agents}) must be a multiple of learning.mini_batches ({self.learning.mini_batches})."

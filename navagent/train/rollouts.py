@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from navagent.errors import ConfigError
 from navagent.networks.policy_network import PolicyNetwork
+from navagent.train.past import Past
 
 METRICS = ("success", "spl", "distance_to_goal", "path_length")
 """What environments tell at an episode's end, as far as they do."""
@@ -21,7 +22,10 @@ METRICS = ("success", "spl", "distance_to_goal", "path_length")
 
 @dataclass
 class Rollout:
-    """T steps of N agents; what is not `valid` was ignored by the environment, which began an episode instead.
+    """T steps of N agents.
+
+    Steps that are not `valid` were ignored by the environment, which began an episode instead, or are the `past`: steps
+    of earlier rollouts in front, given for what they let the memory know, without action, value and reward.
 
     Attributes:
         observations: Each (T, N, ...).
@@ -38,6 +42,7 @@ class Rollout:
         episodes: Metrics of the episodes that ended, `return` and `length` (steps) among them.
         simulation_seconds: Time spent in the environment.
         inference_seconds: Time spent in the network.
+        past: How many of the T steps are of earlier rollouts.
     """
 
     observations: dict[str, Tensor]
@@ -54,6 +59,12 @@ class Rollout:
     episodes: list[dict[str, float]]
     simulation_seconds: float
     inference_seconds: float
+    past: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of all agents together, the past not counted."""
+        return (len(self.actions) - self.past) * self.actions.shape[1]
 
 
 class Collector:
@@ -64,12 +75,20 @@ class Collector:
         network: Decides.
         device: Where the network is.
         seed: Of the environment; actions are drawn from torch's generator.
+        past_steps: The most steps of running episodes that rollouts begin with (`Learning.past_steps`).
 
     Raises:
         ConfigError: The environment resets in another way.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], network: PolicyNetwork, device: torch.device, seed: int) -> None:
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any],
+        network: PolicyNetwork,
+        device: torch.device,
+        seed: int,
+        past_steps: int = 0,
+    ) -> None:
         mode = env.metadata.get("autoreset_mode")
         if mode != AutoresetMode.NEXT_STEP:
             raise ConfigError(f"The environment's autoreset mode is {mode}; training needs NEXT_STEP.")
@@ -85,6 +104,7 @@ class Collector:
         self._last_actions = torch.zeros(agents, dtype=torch.int64, device=device)
         self._begins = torch.ones(agents, dtype=torch.bool, device=device)
         self._over = np.zeros(agents, np.bool_)
+        self._past = Past(past_steps)
         self._returns, self._lengths = np.zeros(agents), np.zeros(agents, np.int64)
 
     @torch.no_grad()
@@ -92,8 +112,10 @@ class Collector:
         """Return a rollout of `steps` steps, or of fewer if `enough`, asked with the number done, says so."""
         rows: list[dict[str, Tensor]] = []
         seen: list[dict[str, Tensor]] = []
+        remembering = time.perf_counter()
+        self._state = self._past.state(self._network, self._state)
         state, episodes = self._state.clone(), []
-        simulation = inference = 0.0
+        simulation, inference = 0.0, time.perf_counter() - remembering
         for done in range(steps):
             started = time.perf_counter()
             row = {"last_actions": self._last_actions, "begins": self._begins, "valid": self._flags(~self._over)}
@@ -119,14 +141,35 @@ class Collector:
             if enough(done + 1):
                 break
         last_values = self._network.step(self._now, self._last_actions, self._state.clone(), self._begins)[1]
-        return Rollout(
+        columns: dict[str, Any] = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+        rollout = Rollout(
             observations={name: torch.stack([part[name] for part in seen]) for name in self._now},
             state=state,
             last_values=last_values,
             episodes=episodes,
             simulation_seconds=simulation,
             inference_seconds=inference,
-            **{name: torch.stack([row[name] for row in rows]) for name in rows[0]},
+            **columns,
+        )
+        return self._after_past(rollout) if self._past.steps else rollout
+
+    def _after_past(self, rollout: Rollout) -> Rollout:
+        """Return a rollout with the past in front and keep what will be the next one's."""
+        before = len(self._past)
+        whole = self._past.then(rollout.observations, rollout.last_actions, rollout.begins)
+        self._past = whole.newest()
+        names = ("valid", "actions", "log_probabilities", "values", "rewards", "ended")
+        rows = {name: getattr(rollout, name) for name in names}
+        columns: dict[str, Any] = {
+            name: torch.cat([row.new_zeros(before, row.shape[1]), row]) for name, row in rows.items()
+        }
+        return replace(
+            rollout,
+            observations=whole.observations,
+            last_actions=whole.last_actions,
+            begins=whole.begins,
+            past=before,
+            **columns,
         )
 
     def state(self) -> dict[str, Any]:
@@ -134,6 +177,7 @@ class Collector:
         return {
             "env": self._env.state(),  # type: ignore[attr-defined]
             "memory": self._state.cpu().clone(),  # a step writes over it
+            "past": self._past,
             "last_actions": self._last_actions.cpu(),
             "begins": self._begins.cpu(),
             "over": self._over.copy(),
@@ -149,6 +193,7 @@ class Collector:
             return
         self._state = state["memory"].to(self._device, copy=True)
         self._last_actions, self._begins = state["last_actions"].to(self._device), state["begins"].to(self._device)
+        self._past = state.get("past", self._past)
         self._over, self._returns, self._lengths = state["over"], state["returns"], state["lengths"]
 
     def _tensors(self, observations: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -59,7 +59,9 @@ class Trainer:
         torch.manual_seed(config.seed * 10_007 + group.rank)  # weights are alike everywhere, actions are not
         self._env = env
         self._acting, self._identity = acting, identity(config, env)
-        self._collector = Collector(env, acting, self._device, config.seed * 1000 + group.rank)
+        self._collector = Collector(
+            env, acting, self._device, config.seed * 1000 + group.rank, config.learning.past_steps
+        )
         self._steps, self._window, self._best = 0, EpisodeWindow(), -1.0
         self._resume()
         self._log = Log(folder, self._steps) if group.rank == 0 else None
@@ -116,7 +118,7 @@ class Trainer:
         except DivergedError as error:
             raise self._diverged(rollout, error) from error
         ended = time.perf_counter()
-        new = int(group.total(torch.tensor(float(rollout.actions.numel()))).item())
+        new = int(group.total(torch.tensor(float(rollout.steps))).item())
         self._steps += new
         self._window.add(rollout.episodes)
         seconds = ended - started
@@ -211,15 +213,15 @@ class Trainer:
 
     def _restore(self, content: Mapping[str, Any], whole: bool) -> None:
         """Take over a checkpoint: `whole`, or, if it is another worker's, without its episodes and random numbers."""
-        said = content.get("identity", "another network or for another task")
+        said = content.get("identity")
         try:
-            if said != self._identity:
+            if said not in (None, self._identity):  # older checkpoints do not say it
                 raise RuntimeError(f"this command asks for {self._identity}")
             self.network.load_state_dict(content["network"])
         except RuntimeError as error:
             raise ConfigError(
-                f"The checkpoint in {self._checkpoints} was trained with {said} ({first_line(error)}): give another "
-                "--name."
+                f"The checkpoint in {self._checkpoints} was trained with {said or 'another network'} "
+                f"({first_line(error)}): give another --name."
             ) from error
         self._ppo.optimizer.load_state_dict(content["optimizer"])
         self._steps, self._best = content["steps"], content["best"]
