@@ -55,14 +55,23 @@ def test_a_training_ends_with_curve_checkpoint_and_score(tmp_path: Path) -> None
     assert (tmp_path / "best.safetensors").exists()
 
 
-def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    whole = Trainer(SMALL, Alone(), tmp_path / "whole")
+WHOLE_EPISODES = replace(
+    SMALL,
+    learning=Learning(rollout_steps=10, past_steps=30),
+    network=SensorNetwork(hidden_size=16, memory="transformer", context=24),
+    precision="bf16",
+)
+
+
+@pytest.mark.parametrize("config", [SMALL, WHOLE_EPISODES], ids=["recurrent", "whole episodes"])
+def test_a_stopped_training_goes_on_to_the_same_bits(config: TrainConfig, tmp_path: Path) -> None:
+    whole = Trainer(config, Alone(), tmp_path / "whole")
     whole.run()
     asked = iter([False, False, False, True])
-    first = Trainer(SMALL, Alone(), tmp_path / "parts")
+    first = Trainer(config, Alone(), tmp_path / "parts")
     assert not first.run(stopping=lambda: next(asked))
     assert first.steps == 160
-    second = Trainer(SMALL, Alone(), tmp_path / "parts")
+    second = Trainer(config, Alone(), tmp_path / "parts")
     assert second.steps == 160
     assert second.run()
     assert weights(second) == weights(whole)
@@ -72,18 +81,32 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
         assert kept == {name: other[name] for name in kept}
 
 
-def test_an_empty_room_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("network", "steps", "learning_rate"),
+    [
+        (SensorNetwork(hidden_size=64), 350_000, 2e-3),
+        (SensorNetwork(hidden_size=64, memory="transformer"), 150_000, 1e-3),
+    ],
+    ids=["gru", "transformer"],
+)
+def test_an_empty_room_is_learned(
+    network: SensorNetwork, steps: int, learning_rate: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From nothing to 8 of 10 goals, in about half a minute on one core."""
     monkeypatch.setattr("envs.houses.pool.load_house", empty_room)
     config = replace(
         SMALL,
         env_options={"sensors": (), "houses": 2, "max_steps": 100},
         agents=32,
-        steps=350_000,
+        steps=steps,
         learning=Learning(
-            rollout_steps=64, learning_rate=2e-3, normalise_advantages=True, max_gradient_norm=0.5, mini_batches=4
+            rollout_steps=64,
+            learning_rate=learning_rate,
+            normalise_advantages=True,
+            max_gradient_norm=0.5,
+            mini_batches=4,
         ),
-        network=SensorNetwork(hidden_size=64),
+        network=network,
     )
     Trainer(config, Alone(), tmp_path).run()
     progress = rows(tmp_path)
@@ -100,7 +123,12 @@ def test_an_empty_room_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ({"env_options": {"size": 16}}, "pictures must be at least 36 pixels"),
         ({"agents": 3}, r"agents \(3\) must be a multiple of learning.mini_batches \(2\)"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
-        ({"device": "cuda:99"}, "The device 'cuda:99' cannot be used"),
+        ({"device": "cuda:99"}, "The device 'cuda:99' cannot be used .*: try cpu"),
+        ({"learning": Learning(past_steps=-1)}, "learning.past_steps must be at least 0, not -1"),
+        (
+            {"precision": "bf16", "device": "meta"},
+            "The device 'meta' does not calculate in bf16: set precision to full",
+        ),
         ({"device": "gpu"}, "The device 'gpu' cannot be used"),
     ],
 )
