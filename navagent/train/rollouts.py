@@ -95,6 +95,7 @@ class Collector:
         self._env, self._network, self._device = env, network, device
         observations, _ = env.reset(seed=seed)
         self._now = self._tensors(observations)
+        self._past = Past(past_steps)
         self._forget()
 
     def _forget(self) -> None:
@@ -104,7 +105,7 @@ class Collector:
         self._last_actions = torch.zeros(agents, dtype=torch.int64, device=device)
         self._begins = torch.ones(agents, dtype=torch.bool, device=device)
         self._over = np.zeros(agents, np.bool_)
-        self._past = Past(past_steps)
+        self._past = Past(self._past.steps)
         self._returns, self._lengths = np.zeros(agents), np.zeros(agents, np.int64)
 
     @torch.no_grad()
