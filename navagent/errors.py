@@ -79,3 +79,8 @@ def listing(items: Iterable[object], most: int = 5) -> str:
     everything = [str(item) for item in items]
     rest = len(everything) - most
     return ", ".join(everything[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, in one line without its full stop."""
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

@@ -6,9 +6,7 @@ takes the others with it, and Ray starts all of them again from their newest com
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,11 @@ import ray.train
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from navagent.errors import ConfigError, NavAgentError, RunError
+from navagent.errors import ConfigError, NavAgentError, RunError, first_line
+from navagent.ray_cluster import LOCAL, connected
 from navagent.train.config import TrainConfig
 from navagent.train.group import Together
-from navagent.train.trainer import Trainer, first_line
+from navagent.train.trainer import Trainer
 
 STOP_FILE = "stop"
 """Where this file is in a run's folder, all workers save and end."""
@@ -52,14 +51,18 @@ def train(
         ConfigError: The cluster cannot be reached or has not enough processors.
         RunError: Workers failed too often.
     """
-    _connect(address, workers)
-    try:
+    with connected(address or LOCAL, workers):
         needed, there = least or workers, int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
         if there < needed:
             raise ConfigError(f"{needed} workers need {needed} processors, and the Ray cluster has {there}.")
         trainer = TorchTrainer(
             _work,
-            train_loop_config={"config": config, "folder": str(folder.resolve()), "command": command},
+            train_loop_config={
+                "config": config,
+                "folder": str(folder.resolve()),
+                "command": command,
+                "current": str(Path.cwd()),
+            },
             torch_config=TorchConfig(backend="nccl" if config.device.startswith("cuda") else "gloo"),
             scaling_config=ScalingConfig(
                 num_workers=workers if least is None else (least, workers),  # type: ignore[arg-type]
@@ -80,41 +83,13 @@ def train(
             raise RunError(
                 f"The training failed ({first_line(cause)}): the same command goes on from there."
             ) from error
-    finally:
-        ray.shutdown()
-
-
-def _connect(address: str | None, workers: int) -> None:
-    # A worker imports us from where we are, installed or not.
-    root = str(Path(__file__).resolve().parents[2])
-    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    options: dict[str, Any] = {"runtime_env": {"env_vars": {"PYTHONPATH": paths}}, "log_to_driver": False}
-    try:
-        if address is not None and address != "auto":
-            _check_reachable(address)
-        if address is None:
-            ray.init(address="local", num_cpus=workers, include_dashboard=False, logging_level=logging.ERROR, **options)
-        else:
-            ray.init(address=address, logging_level=logging.ERROR, **options)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ConfigError(
-            f"The Ray cluster at '{address}' cannot be reached ({first_line(error)}): start one with `ray start "
-            "--head`, or leave --ray-address out."
-        ) from error
-
-
-def _check_reachable(address: str) -> None:
-    """Raise OSError or ValueError unless somebody listens there: Ray itself would try for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdecimal():
-        raise ValueError("it must be host:port or auto")
-    with socket.create_connection((host, int(port)), timeout=10):
-        pass
 
 
 def _work(options: dict[str, Any]) -> None:
     """Be a worker."""
-    folder = Path(options["folder"])
+    folder, current = Path(options["folder"]), Path(options["current"])
+    if current.is_dir():  # what the configuration names may lie relative to it
+        os.chdir(current)
     Trainer(options["config"], Together(), folder, options["command"]).run(stopping=(folder / STOP_FILE).exists)
 
 

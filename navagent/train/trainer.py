@@ -13,7 +13,7 @@ import torch
 from gymnasium import spaces
 
 import envs  # noqa: F401 (registers the environments' ids)
-from navagent.errors import ConfigError, NavAgentError
+from navagent.errors import ConfigError, NavAgentError, first_line
 from navagent.networks import weights
 from navagent.networks.devices import find_device
 from navagent.networks.policy_network import PolicyNetwork
@@ -289,8 +289,3 @@ def card_for(config: TrainConfig, env: Any, command: str) -> ModelCard:
     card = ModelCard(config.network, space, actions, config.env, options, hfov, seed=config.seed, command=command)
     card.to_json()  # now, not after hours of training
     return card
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, in one line without its full stop."""
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
