@@ -119,6 +119,13 @@ def play(env: Env, policy: Policy, episode: Episode, scorer: Scorer, stopping: t
     return Played(result, _trace(episode, steps, lost, result, trail), images)
 
 
+def give_up(env: Env, episode: Episode, error: str, scorer: Scorer) -> Played:
+    """Return an episode that cannot be played as one that broke."""
+    env.reset(episode)
+    result = _result(env.trajectory(), episode, (), (), error, 0.0, scorer)
+    return Played(result, _trace(episode, (), (), result, None), {})
+
+
 def _result(
     trajectory: Trajectory,
     episode: Episode,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-import queue
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from eval.crew import Crew, Parts, Threads
 from eval.metrics import Metric
-from eval.play import Interrupted, Played, Scorer, play, where
+from eval.play import Played, Scorer
 from eval.records import EpisodeResult
 from eval.rules import RULES
 from eval.run_directory import RunDirectory
 from navagent.contracts import Env, Policy
-from navagent.errors import ConfigError, NavAgentError, RunError
+from navagent.errors import NavAgentError
 from navagent.rollout import check_needs
 from navagent.types import Episode
 
@@ -37,16 +34,6 @@ class Outcome:
     interrupted: bool = False
 
 
-@dataclass
-class _Team:
-    """What the workers share."""
-
-    scorer: Scorer
-    pending: queue.SimpleQueue[Episode] = field(default_factory=queue.SimpleQueue)
-    finished: queue.SimpleQueue[Played | NavAgentError] = field(default_factory=queue.SimpleQueue)
-    stopping: threading.Event = field(default_factory=threading.Event)
-
-
 def evaluate(
     env: Env,
     policy: Policy,
@@ -60,11 +47,6 @@ def evaluate(
     grace_s: float = 15.0,
 ) -> Outcome:
     """Play the episodes that the directory does not hold yet, `workers` at a time, in threads.
-
-    Threads, because a language model's replies are waited for and all else is cheap. Each worker has its own deep copy
-    of environment and policy (see `navagent.contracts`). An episode that breaks counts as a failure and carries its
-    error; an error that no other episode would survive (no key, no connection, budget used up, disk full) stops the
-    run, as do `max_errors` broken episodes in a row.
 
     Args:
         env: The environment.
@@ -82,89 +64,67 @@ def evaluate(
             name of one of the rules'.
     """
     check_needs(env, policy)
+    crew = Threads(Parts(env, policy, Scorer(RULES[env.rules], extra_metrics or {})), workers)
+    return evaluate_with(crew, episodes, directory, on_result=on_result, max_errors=max_errors, grace_s=grace_s)
+
+
+def evaluate_with(
+    crew: Crew,
+    episodes: Sequence[Episode],
+    directory: RunDirectory,
+    *,
+    on_result: OnResult | None = None,
+    max_errors: int = 10,
+    grace_s: float = 15.0,
+) -> Outcome:
+    """Let a crew play the episodes that the directory does not hold yet, and stop it.
+
+    Only this process writes to the directory. An episode that breaks counts as a failure and carries its error; an
+    error that no other episode would survive (no key, no connection, budget used up, disk full) stops the run, as do
+    `max_errors` broken episodes in a row.
+
+    Args:
+        crew: Plays.
+        episodes: As in `evaluate`, and so is the rest.
+        directory: Where results go.
+        on_result: Called with every new result.
+        max_errors: Broken episodes in a row that stop the run.
+        grace_s: Seconds to wait for decisions in flight when the run is stopped.
+
+    Raises:
+        ConfigError: The players' parts cannot be copied.
+    """
     with directory.writing():
         done = {result.episode_id for result in directory.results()}
-        todo = [episode for episode in episodes if episode.episode_id not in done]
-        team = _Team(Scorer(RULES[env.rules], extra_metrics or {}))
-        for episode in todo:
-            team.pending.put(episode)
-        threads = [
-            threading.Thread(target=_work, args=(_copy(env), _copy(policy), team), daemon=True)
-            for _ in range(min(workers, len(todo)))
-        ]
         try:
-            for thread in threads:
-                thread.start()
-            return _collect(team, len(todo), directory, on_result, max_errors)
+            played = crew.play([episode for episode in episodes if episode.episode_id not in done])
+            return _collect(played, directory, on_result, max_errors)
         except KeyboardInterrupt:
             return Outcome(complete=False, reason="Interrupted.", interrupted=True)
         finally:
-            team.stopping.set()
-            _wait(threads, grace_s)
+            crew.stop(grace_s)
 
 
-def _copy(part: Env | Policy) -> Env | Policy:
-    """Return a worker's own copy.
-
-    Raises:
-        ConfigError: It cannot be copied.
-    """
-    try:
-        return copy.deepcopy(part)
-    except Exception as error:
-        raise ConfigError(
-            f"{type(part).__name__} cannot be copied for each worker ({where(error)}): let what all workers share, as "
-            "clients and locks, inherit navagent.contracts.Shared."
-        ) from error
-
-
-def _collect(
-    team: _Team, expected: int, directory: RunDirectory, on_result: OnResult | None, max_errors: int
-) -> Outcome:
+def _collect(played: Iterable[Played], directory: RunDirectory, on_result: OnResult | None, max_errors: int) -> Outcome:
     """Write results as they come; stop on an error that concerns the whole run."""
     broken = 0
-    for _ in range(expected):
-        played = team.finished.get()
-        if isinstance(played, NavAgentError):
-            return Outcome(complete=False, reason=str(played))
-        try:
-            for name, image in played.images.items():
-                directory.keep_image(name, image)
-            # The trace first: a result in the list is the promise that its trace is whole.
-            directory.write(directory.trace_name(played.result.episode_id), played.trace)
-            directory.append(played.result)
-        except NavAgentError as error:
-            return Outcome(complete=False, reason=str(error))
-        if on_result is not None:
-            on_result(played.result)
-        broken = broken + 1 if played.result.error is not None else 0
-        if broken >= max_errors:
-            last = played.result.error
-            return Outcome(complete=False, reason=f"{broken} episodes in a row broke, the last with: {last}")
+    try:
+        for each in played:
+            _keep(each, directory)
+            if on_result is not None:
+                on_result(each.result)
+            broken = broken + 1 if each.result.error is not None else 0
+            if broken >= max_errors:
+                last = each.result.error
+                return Outcome(complete=False, reason=f"{broken} episodes in a row broke, the last with: {last}")
+    except NavAgentError as error:
+        return Outcome(complete=False, reason=str(error))
     return Outcome(complete=True)
 
 
-def _wait(threads: Sequence[threading.Thread], seconds: float) -> None:
-    """Wait for decisions in flight, at most `seconds` in all; the threads are daemons, so nothing hangs."""
-    end = time.monotonic() + seconds
-    try:
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, end - time.monotonic()))
-    except KeyboardInterrupt:
-        return
-
-
-def _work(env: Env, policy: Policy, team: _Team) -> None:
-    """Play pending episodes until none is left or the run stops."""
-    try:
-        while not team.stopping.is_set():
-            team.finished.put(play(env, policy, team.pending.get_nowait(), team.scorer, team.stopping))
-    except (queue.Empty, Interrupted):
-        pass
-    except NavAgentError as error:
-        team.finished.put(error)
-    except BaseException as error:  # the collector waits for every episode, so it must hear of this one
-        team.finished.put(RunError(f"{type(env).__name__} broke outside an episode: {where(error)}."))
-    finally:
-        env.close()
+def _keep(played: Played, directory: RunDirectory) -> None:
+    for name, image in played.images.items():
+        directory.keep_image(name, image)
+    # The trace first: a result in the list is the promise that its trace is whole.
+    directory.write(directory.trace_name(played.result.episode_id), played.trace)
+    directory.append(played.result)
