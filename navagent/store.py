@@ -8,7 +8,7 @@ import threading
 import time
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from navagent.contracts import Shared
 from navagent.errors import RunError
@@ -17,8 +17,21 @@ _PATIENCE_S = 30.0
 """Seconds to wait for other runs that write."""
 
 
+class Store(Protocol):
+    """Keeps JSON by key, also JSON."""
+
+    def get(self, key: Any) -> Any:
+        """Return the value kept under a key, or None."""
+
+    def put(self, key: Any, value: Any) -> None:
+        """Keep a value."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+
+
 class JsonStore(Shared):
-    """One SQLite file; safe from many threads and processes.
+    """One SQLite file; safe from many threads and processes of one machine.
 
     Args:
         file: Where it lies; created with its folder.
@@ -50,9 +63,21 @@ class JsonStore(Shared):
         Raises:
             RunError: The file is damaged.
         """
+        return self.read(digest(key))
+
+    def put(self, key: Any, value: Any) -> None:
+        """Keep a value (any JSON).
+
+        Raises:
+            RunError: The disk is full or the file cannot be written.
+        """
+        self.write(digest(key), value)
+
+    def read(self, name: str) -> Any:
+        """Return the value kept under a key's `digest`, as `get` does."""
         try:
             with self._lock:
-                row = self._database.execute(f"SELECT * FROM {self._table} WHERE key = ?", (_digest(key),)).fetchone()
+                row = self._database.execute(f"SELECT * FROM {self._table} WHERE key = ?", (name,)).fetchone()
         except sqlite3.Error as error:
             raise RunError(
                 f"The {self._title} {self.file} is damaged ({error}): delete it, or use {self._remedy} off."
@@ -62,13 +87,9 @@ class JsonStore(Shared):
         except ValueError:
             return None  # written by another version: made anew and overwritten
 
-    def put(self, key: Any, value: Any) -> None:
-        """Keep a value (any JSON).
-
-        Raises:
-            RunError: The disk is full or the file cannot be written.
-        """
-        row = (_digest(key), json.dumps(value))
+    def write(self, name: str, value: Any) -> None:
+        """Keep a value under a key's `digest`, as `put` does."""
+        row = (name, json.dumps(value))
         try:
             with self._lock:
                 self._database.execute(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?)", row)
@@ -105,5 +126,6 @@ def _open(file: Path, table: str) -> sqlite3.Connection:
     return database
 
 
-def _digest(key: Any) -> str:
+def digest(key: Any) -> str:
+    """Return the name under which the value of a key (any JSON) is kept."""
     return sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

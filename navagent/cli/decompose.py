@@ -19,10 +19,12 @@ from eval.records import usage_of
 from eval.sampling import choose_episodes
 from eval.statistics import estimate
 from eval.tables import plain_console, print_metrics
-from navagent.cli.evaluate import Meter, build
+from navagent.cli.construction import Meter, build, cache_opener
 from navagent.cli.options import parse
 from navagent.cli.plugins import import_named, open_current_folder
 from navagent.files import append_whole
+from navagent.llm.ledger import Ledger
+from navagent.llm.prices import load_prices
 from navagent.types import Episode, SubTask
 from policies.decompose import Decomposer, Decomposition
 
@@ -68,7 +70,8 @@ def run(arguments: Sequence[str]) -> int:
     options = parse(parser, arguments)
     annotated = load_sub_tasks(options.split, options.data_dir)
     episodes = choose_episodes(load_r2r(options.split, options.data_dir).episodes, options.episodes, options.seed)
-    meter = Meter(options, None)
+    ledger = Ledger(load_prices(options.prices), options.budget_usd)
+    meter = Meter(ledger, cache_opener(options.cache))
     built = build(parser, options, meter)
     decomposer = Decomposer(built.llm, built.encoder, built.max_retries, built.temperature)
     meter.check_budget()

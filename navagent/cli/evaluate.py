@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import shlex
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +17,23 @@ from jsonargparse import ArgumentParser, Namespace
 
 from envs.continuous_submission import r2r_ce_text
 from envs.r2r.submission import submission_text
-from eval.metrics import Metric
+from eval.crew import Crew, Threads
 from eval.progress import RunProgress
 from eval.records import EpisodeResult
 from eval.report import write_report
-from eval.rules import R2R, R2R_CE, RULES
+from eval.rules import R2R, R2R_CE
 from eval.run_directory import RunDirectory
-from eval.runner import Outcome, evaluate
+from eval.runner import Outcome, evaluate_with
 from eval.sampling import choose_episodes
 from eval.summary import summarise
 from eval.tables import plain_console, print_run
-from navagent.cache_folder import cache_folder
-from navagent.cli.identity import class_name, dataset_words, default_name, identity_of
+from navagent.cli.construction import Meter, cache_opener, make_parts
+from navagent.cli.identity import default_name, identity_of
 from navagent.cli.options import make_parser, parse
-from navagent.cli.plugins import describe, import_named, open_current_folder
-from navagent.contracts import ChatModel, Env, Policy
-from navagent.errors import ConfigError, NavAgentError, RunError
-from navagent.llm.cache import ReplyCache
+from navagent.cli.plugins import import_named, open_current_folder
+from navagent.errors import ConfigError, RunError
 from navagent.llm.ledger import Ledger
-from navagent.llm.metered import Metered
 from navagent.llm.prices import load_prices
-from navagent.rollout import check_needs
 from navagent.types import Episode, Pose
 
 STOPPED_EARLY, INTERRUPTED = 3, 130
@@ -54,101 +53,55 @@ def run(arguments: Sequence[str]) -> int:
     folder = Path(options.runs_dir) / (options.name or default_name(identity))
     if len(folder.name) > LONGEST_NAME:
         raise ConfigError(f"--name may have at most {LONGEST_NAME} characters, not {len(folder.name)}.")
-    meter = Meter(options, folder / "calls.jsonl")
-    built = build(parser, options, meter)
-    env, policy = built.env, built.policy
-    check_needs(env, policy)
-    meter.check_budget()
-    episodes = choose_episodes(env.episodes, options.episodes, options.seed)
-    facts = _facts(env, policy, meter, config)
-    metrics = _by_name(built.extra_metrics)
-    directory = RunDirectory(folder)
-    for sign in (signal.SIGTERM, signal.SIGHUP):  # a preempted node, a dropped line: stop like ctrl-C
-        if signal.getsignal(sign) is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(sign, signal.default_int_handler)
-    with directory.writing():
-        meter.ledger.read_file()  # anew: another process may have spent until it gave up the lock
-        directory.claim(config, {**identity, "rules": facts["rules"], "fingerprints": facts["fingerprints"]})
-        if options.retry_errors:
-            directory.forget_errors()
-        with RunProgress(directory.results(), len(episodes)) as progress:
-            outcome = evaluate(
-                env,
-                policy,
-                episodes,
-                directory,
-                workers=options.workers,
-                on_result=progress.update,
-                extra_metrics=metrics,
-                max_errors=options.max_errors,
-            )
-        facts["paid_usd"] = meter.ledger.spent_usd
-        return _finish(directory, outcome, episodes, facts, arguments)
+    ledger = Ledger(load_prices(options.prices), options.budget_usd, folder / "calls.jsonl")
+    with _crew(parser, options, config, identity, ledger) as crew:
+        episodes = choose_episodes(crew.episodes, options.episodes, options.seed)
+        _stop_like_ctrl_c()
+        directory = RunDirectory(folder)
+        with directory.writing():
+            ledger.read_file()  # anew: another process may have spent until it gave up the lock
+            claimed = {name: crew.facts[name] for name in ("rules", "fingerprints")}
+            directory.claim(config, {**identity, **claimed})
+            if options.retry_errors:
+                directory.forget_errors()
+            with RunProgress(directory.results(), len(episodes)) as progress:
+                outcome = evaluate_with(
+                    crew, episodes, directory, on_result=progress.update, max_errors=options.max_errors
+                )
+            facts = {**crew.facts, "paid_usd": ledger.spent_usd}
+            return _finish(directory, outcome, episodes, facts, arguments)
 
 
-def _by_name(metrics: Sequence[Metric]) -> dict[str, Metric]:
-    """Return extra metrics by their functions' names."""
-    named = {getattr(metric, "__name__", type(metric).__name__): metric for metric in metrics}
-    if len(named) < len(metrics):
-        raise ConfigError("--extra-metrics: two of them have one name; rename one.")
-    return named
-
-
-def build(parser: ArgumentParser, options: Namespace, meter: Meter) -> Namespace:
-    """Construct what the options name.
+@contextmanager
+def _crew(
+    parser: ArgumentParser,
+    options: Namespace,
+    config: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    ledger: Ledger,
+) -> Iterator[Crew]:
+    """Make who plays: threads of this process, or Ray's actors.
 
     Raises:
-        ConfigError: A constructor breaks.
+        ConfigError: The options do not go together, or name what cannot be made.
     """
-    try:
-        built: Namespace = parser.instantiate(options, instantiators=[(meter.make, ChatModel, True)])
-    except (NavAgentError, KeyboardInterrupt):
-        raise
-    except (Exception, SystemExit) as error:
-        if isinstance(error.__cause__, NavAgentError):  # jsonargparse wraps what an optional part's constructor raises
-            raise error.__cause__ from error
-        raise ConfigError(f"The environment or the policy cannot be constructed: {describe(error)}.") from error
-    return built
+    if options.ray_address is not None:
+        if importlib.util.find_spec("ray") is None:
+            raise ConfigError("--ray-address needs Ray: pip install 'navagent[train]'.")
+        with importlib.import_module("navagent.cli.on_ray").actors(options, config, identity, ledger) as crew:
+            yield crew
+    elif options.worker_cpus is not None or options.worker_gpus:
+        raise ConfigError("--worker-cpus and --worker-gpus go with --ray-address: without it, workers are threads.")
+    else:
+        parts = make_parts(parser, options, config, Meter(ledger, cache_opener(options.cache)))
+        yield Threads(parts, options.workers)
 
 
-class Meter:
-    """Wraps every chat model of the run with one ledger and one cache."""
-
-    def __init__(self, options: Namespace, calls: Path | None) -> None:
-        self._cache: ReplyCache | None = None
-        self._cache_folder = cache_folder(options.cache)
-        self.ledger = Ledger(load_prices(options.prices), options.budget_usd, calls)
-        self.models: list[ChatModel] = []
-
-    def make(self, cls: type[ChatModel], *args: Any, **kwargs: Any) -> ChatModel:
-        """Construct a chat model and wrap it."""
-        inner = cls(*args, **kwargs)
-        if inner.is_language_model and self._cache is None and self._cache_folder is not None:
-            self._cache = ReplyCache(self._cache_folder / "replies.sqlite")
-        self.models.append(inner)
-        return Metered(inner, self.ledger, self._cache)
-
-    def check_budget(self) -> None:
-        """Refuse a budget for a model without a price before the first call."""
-        if self.ledger.budget_usd is not None:
-            for model in self.models:
-                if model.is_language_model and not model.is_free:
-                    self.ledger.price_for_budget(model.name)
-
-
-def _facts(env: Env, policy: Policy, meter: Meter, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a summary says beside the results."""
-    return {
-        "policy": class_name(config["policy"]),
-        "dataset": " ".join(dataset_words(config["env"])),
-        "split_episodes": len(env.episodes),
-        "rules": RULES[env.rules].version,
-        "privileged": policy.privileged or "oracle_action" in policy.needs,
-        "stand_in": bool(meter.models) and not any(model.is_language_model for model in meter.models),
-        "fingerprints": {**env.fingerprints, **policy.fingerprints()},
-        "env_versions": dict(env.versions),
-        "config": config,
-    }
+def _stop_like_ctrl_c() -> None:
+    """Let a preempted node and a dropped line stop the run as ctrl-C does."""
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(sign) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(sign, signal.default_int_handler)
 
 
 def _r2r_submission(results: Sequence[EpisodeResult]) -> str:

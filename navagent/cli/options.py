@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import jsonargparse
 from jsonargparse import ArgumentParser, Namespace
-from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveInt
+from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from eval.metrics import Metric
 from navagent.cli.explain import explain
@@ -32,7 +32,18 @@ def make_parser() -> ArgumentParser:
         "--episodes", type=PositiveInt | None, help="play a random sample of so many, spread over scenes (default: all)"
     )
     add("--seed", type=NonNegativeInt, default=0, help="seed of the sample and of the order of play")
-    add("--workers", type=PositiveInt, default=8, help="episodes played at once")
+    add("--workers", type=PositiveInt, default=8, help="episodes played at once, each by a thread or a Ray actor")
+    add(
+        "--ray-address",
+        type=str | None,
+        help="play on a Ray cluster: its address, auto for the one of this machine, or local to start one here",
+    )
+    add(
+        "--worker-cpus",
+        type=PositiveFloat | None,
+        help="CPUs of the Ray cluster that a worker takes, as 0.25 (default: 1, or an equal part where they are fewer)",
+    )
+    add("--worker-gpus", type=NonNegativeFloat, default=0, help="GPUs that a worker takes, as 0.25; it sees no others")
     add("--name", type=str | None, help="the run's folder under --runs-dir (default: made from the options)")
     add("--runs-dir", type=str, default="runs", help="where the folders of runs lie")
     add(

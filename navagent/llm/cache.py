@@ -7,23 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from navagent.contracts import Shared
-from navagent.store import JsonStore
+from navagent.store import JsonStore, Store
 from navagent.types import Reply
 
 
+def open_replies(file: Path) -> JsonStore:
+    """Open a SQLite file of replies, created with its folder; safe from many threads and processes of one machine.
+
+    Raises:
+        RunError: The file cannot be created or is no cache.
+    """
+    return JsonStore(file, "replies", "reply cache", "--cache")
+
+
 class ReplyCache(Shared):
-    """One SQLite file of replies by request; safe from many threads and processes.
+    """Replies by request; as safe from many threads and processes as what keeps them.
 
     Args:
-        file: Where it lies; created with its folder.
+        place: The file that `open_replies` opens, or what else keeps them.
 
     Raises:
         RunError: The file cannot be created or is no cache.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._store = JsonStore(file, "replies", "reply cache", "--cache")
+    def __init__(self, place: Path | Store) -> None:
+        self._store: Store = open_replies(place) if isinstance(place, Path) else place
 
     def get(self, request: dict[str, Any]) -> Reply | None:
         """Return the kept reply to a request, marked as cached and free of charge.

@@ -6,12 +6,33 @@ import json
 import math
 import threading
 from pathlib import Path
+from typing import Protocol
 
 from navagent.contracts import Shared
 from navagent.errors import BudgetError, ConfigError, RunError
 from navagent.files import append_whole
 from navagent.llm.prices import Price, Prices
 from navagent.types import Reply
+
+
+class Books(Protocol):
+    """Where calls are booked: a `Ledger`, or a way to one."""
+
+    @property
+    def budget_usd(self) -> float | None:
+        """The budget in US dollars, or None."""
+
+    def price_for_budget(self, model: str) -> Price:
+        """Return a model's price."""
+
+    def reserve(self, model: str, input_tokens: int, output_tokens: int) -> float:
+        """Set aside the most that a call can cost."""
+
+    def settle(self, requested: str, reply: Reply | None, reserved_usd: float) -> float | None:
+        """Book a call and free its reservation."""
+
+    def cancel(self, reserved_usd: float) -> None:
+        """Free the reservation of a call that is not billed."""
 
 
 class Ledger(Shared):

@@ -10,7 +10,7 @@ from navagent.contracts import ChatModel
 from navagent.errors import ChatTimeoutError
 from navagent.llm.cache import ReplyCache
 from navagent.llm.image_tokens import image_tokens
-from navagent.llm.ledger import Ledger
+from navagent.llm.ledger import Books
 from navagent.types import Message, Reply
 
 
@@ -25,7 +25,7 @@ class Metered(ChatModel):
         cache: Kept replies, or None.
     """
 
-    def __init__(self, inner: ChatModel, ledger: Ledger, cache: ReplyCache | None = None) -> None:
+    def __init__(self, inner: ChatModel, ledger: Books, cache: ReplyCache | None = None) -> None:
         self.inner = inner
         self.name = inner.name
         self.identity = inner.identity
