@@ -40,3 +40,5 @@ for _name, _task in (("HabitatPointNav", "pointnav"), ("HabitatR2RCE", "r2r")):
         vector_entry_point="envs.habitat.vector:HabitatVectorEnv",
         kwargs={"task": _task},
     )
+
+register(id="navagent/R2R-v0", vector_entry_point="envs.r2r.vector:GraphVectorEnv")

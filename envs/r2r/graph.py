@@ -87,6 +87,14 @@ class NavGraph(Shared):
             raise ValueError(f"scan {self.scan}: no way leads from {origin} to {target}")
         return self._viewpoints[step]
 
+    def matrices(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Return shortest distances between viewpoints (metres), and after each origin the next viewpoint on the way.
+
+        Both are (origins, targets), in `positions`' order; the next viewpoint is negative where there is none.
+        """
+        distances, predecessors = self._paths
+        return distances, predecessors.T
+
     @cached_property
     def _paths(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         """All-pairs distances and predecessors."""

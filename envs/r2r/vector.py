@@ -1,0 +1,310 @@
+"""R2R's nav-graph as a `gymnasium.vector.VectorEnv`: many agents at once, without pictures.
+
+gymnasium.make_vec("navagent/R2R-v0", 64, vectorization_mode="vector_entry_point", split="train")
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from envs.r2r.arrays import GraphArrays, graph_arrays
+from envs.r2r.dataset import R2RData, load_r2r
+from envs.r2r.tokens import Texts, graphs_of, read_tokens
+from envs.r2r.walks import Goals, Walks, read_goals
+from navagent.candidate_features import GEOMETRY, MOVE, around, geometry, sectors
+from navagent.errors import ConfigError
+from navagent.perception.sectors import SECTORS
+
+Arrays = dict[str, NDArray[Any]]
+
+STOP = 0
+"""The action that ends an episode; k is a move to candidate k, counted from 1."""
+
+FARTHEST = 100.0
+"""Metres; bound of the spaces of distances, far beyond a nav-graph's edges."""
+
+_TURN = 2 * math.pi
+
+
+class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
+    """Agents on R2R's nav-graphs, by the rules of `envs.r2r.env.R2R`.
+
+    Actions: 0 is STOP, k a move to candidate k (counted from 1) of at most K, the largest number of neighbours in the
+    split's scans; which there are, `candidates` says. Observations, per agent:
+
+    - `instruction` (L,) int32: tokens (`navagent.vocabulary`) of the instruction, the vocabulary the training split's.
+    - `candidates` (K,) bool: which moves are legal.
+    - `geometry` (K, 5) float32: of each candidate, as `navagent.candidate_features.GEOMETRY` has it.
+    - `sectors` (K,) int32: which of NavGPT's eight world sectors each candidate lies in.
+    - `place` (8, W) int32: the words that are seen from here, by sector.
+    - `around` (8, 2) float32: sine and cosine of the sectors' centres relative to where the agent faces.
+    - `move` (4,) float32: the last move, as `navagent.candidate_features.MOVE` has it.
+    - `heading` (1,) float32: radians clockwise from +y, in [0, 2 pi).
+    - `steps` (1,) float32: moves made.
+
+    An episode ends with STOP (terminated) or after `max_steps` moves (truncated). Autoreset is gymnasium's NEXT_STEP:
+    the step after an episode's end ignores its action, gives no reward and returns the next episode's first
+    observation. `infos` holds, with every episode's end, `envs.r2r.walks.METRICS` (R2R's official rules), each with
+    gymnasium's mask `_name`.
+
+    Args:
+        num_envs: Agents.
+        split: train, val_seen or val_unseen. Training draws episodes in a new random order again and again; the others
+            are played in order: agent i plays episodes i, i + num_envs, ..., again and again.
+        data_dir: The data folder; by default $NAVAGENT_DATA, else ./data.
+        seed: Of the order of episodes.
+        texts: What is seen: NavGPT's captions, their summaries, or none.
+        instruction_length: L.
+        words: W.
+        max_steps: Moves after which an episode is cut.
+        success_reward: For an end closer than 3 m to the goal.
+        failure_reward: For any other end (EnvDrop gives 2 and -2; Tan et al. 2019, r2r_src/agent.py).
+        spl_reward: For a success, times its SPL.
+        distance_reward: Per metre that a move comes nearer to the goal, along the graph.
+        fidelity_reward: For what a move adds to nDTW (Jain et al. 2019, arXiv 1905.12255, reward fidelity likewise).
+        slack_reward: For every step.
+        render_mode: None; there are no pictures.
+
+    Raises:
+        ConfigError: An option is out of its range.
+        DataError: Data are absent or damaged.
+    """
+
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}  # noqa: RUF012 (as gymnasium declares it)
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        split: str = "train",
+        data_dir: str | None = None,
+        seed: int = 0,
+        texts: Texts = "captions",
+        instruction_length: int = 80,
+        words: int = 16,
+        max_steps: int = 35,
+        success_reward: float = 2.0,
+        failure_reward: float = 0.0,
+        spl_reward: float = 0.0,
+        distance_reward: float = 1.0,
+        fidelity_reward: float = 0.0,
+        slack_reward: float = 0.0,
+        render_mode: str | None = None,
+    ) -> None:
+        counts = {"num_envs": num_envs, "instruction_length": instruction_length, "words": words}
+        _check({**counts, "max_steps": max_steps}, texts)
+        data: R2RData = load_r2r(split, data_dir)
+        if not data.has_goals:
+            raise ConfigError(f"Split {split} has no goals, so nothing can be learned or measured on it.")
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self._shuffle, self._max_steps, self._seed = split == "train", max_steps, seed
+        self._rewards = {
+            "success": success_reward - failure_reward,
+            "spl": spl_reward,
+            "distance": distance_reward,
+            "fidelity": fidelity_reward,
+        }
+        self._failure_reward, self._slack_reward = failure_reward, slack_reward
+        self._graph: GraphArrays = graph_arrays(graphs_of(data))
+        self._goals: Goals = read_goals(data, self._graph)
+        self._tokens = read_tokens(data, texts, data_dir, instruction_length, words)
+        self._sectors = sectors(self._graph.headings)
+        self.episodes = data.episodes
+        self._walks = Walks(num_envs, self._graph, self._goals)
+        self._drawn, self._started = 0, False
+        space = self._space(instruction_length, words)
+        self.single_observation_space = space
+        self.single_action_space = spaces.Discrete(self._graph.neighbours.shape[1] + 1)
+        self.observation_space = batch_space(space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    # ------------------------------------------------------------------------------------- gymnasium's methods
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Arrays, dict[str, Any]]:
+        """Begin new episodes everywhere; with a seed, the ones that belong to it (one seed for the whole batch).
+
+        Raises:
+            ConfigError: `seed` is a list.
+        """
+        if isinstance(seed, list):
+            raise ConfigError("The agents share one seed: give an int.")
+        if seed is not None or not self._started:
+            self._seed = self._seed if seed is None else seed
+            self._drawn = 0
+            self._walks = Walks(self.num_envs, self._graph, self._goals)
+        self._started = True
+        everybody = np.ones(self.num_envs, np.bool_)
+        self._walks.begin(everybody, self._draw(everybody))
+        return self._observe(), {}
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[Arrays, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Let every agent act once.
+
+        Args:
+            actions: (num_envs,) integers, 0 or a candidate's number.
+
+        Raises:
+            ValueError: An action is none that the agent has, or there was no `reset`.
+        """
+        if not self._started:
+            raise ValueError("call reset before the first step")
+        walks = self._walks
+        codes, acts, begins = np.asarray(actions, np.int64), ~walks.over, walks.over.copy()
+        targets = self._targets(codes, acts)
+        distance, fidelity = walks.to_goal.copy(), walks.fidelity
+        walks.go(acts & (targets >= 0), np.maximum(codes - 1, 0))
+        terminated = acts & (codes == STOP)
+        truncated = acts & ~terminated & (walks.steps >= self._max_steps)
+        walks.over |= terminated | truncated
+        metrics = walks.metrics()
+        rewards = self._reward(acts, terminated | truncated, distance - walks.to_goal, fidelity, metrics)
+        infos: dict[str, Any] = {}
+        if (ended := terminated | truncated).any():
+            for name, values in metrics.items():
+                infos[name], infos[f"_{name}"] = np.where(ended, values, 0.0), ended.copy()
+        if begins.any():
+            walks.begin(begins, self._draw(begins))
+        return self._observe(), rewards, terminated, truncated, infos
+
+    # ---------------------------------------------------------------------------------------------- beyond them
+    @property
+    def episode_count(self) -> int:
+        """How many episodes the split has."""
+        return len(self.episodes)
+
+    @property
+    def over(self) -> NDArray[np.bool_]:
+        """Whether each agent's episode has ended, (num_envs,)."""
+        return np.array(self._walks.over)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What each agent is to do, in words."""
+        return tuple(self.episodes[episode].instruction for episode in self._walks.episode.tolist())
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What somebody else needs to observe the same: the vocabulary's words."""
+        return {"vocabulary": list(self._tokens.vocabulary.words)}
+
+    def oracle_actions(self) -> NDArray[np.int64]:
+        """Return each agent's action on the shortest path to its goal, STOP there; -1 where its episode is over."""
+        walks, goal = self._walks, self._goals.goal[self._walks.episode]
+        following = self._graph.successor(walks.here, goal)
+        found = (self._graph.neighbours[walks.here] == following[:, None]) & (following[:, None] >= 0)
+        return np.where(walks.over, -1, np.where(found.any(axis=1), found.argmax(axis=1) + 1, STOP))
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that `restore` needs to go on from here, as plain arrays and numbers."""
+        return {"seed": self._seed, "drawn": self._drawn, "walks": self._walks.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> Arrays:
+        """Go on from a `state` of an environment with the same options, and return the observations there."""
+        self._seed, self._drawn, self._started = state["seed"], state["drawn"], True
+        self._walks.restore(state["walks"])
+        return self._observe()
+
+    # ------------------------------------------------------------------------------------------------- the rest
+    def _draw(self, begins: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the next episode of each agent that begins one."""
+        count, agents = self.episode_count, np.flatnonzero(begins)
+        if not self._shuffle:
+            last = self._walks.episode[agents]
+            # Agents play i, i + N, ..., and from i on again once the split is through.
+            following = np.where(last < 0, agents, last + self.num_envs)
+            return np.where(following < count, following, agents % count)
+        numbers = self._drawn + np.arange(len(agents))
+        self._drawn += len(agents)
+        orders = {
+            n: np.random.default_rng([self._seed, n]).permutation(count) for n in set((numbers // count).tolist())
+        }
+        return np.array([orders[number // count][number % count] for number in numbers.tolist()], np.int64)
+
+    def _targets(self, codes: NDArray[np.int64], acts: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the viewpoints that agents move to, -1 for those that do not move."""
+        most = self._graph.neighbours.shape[1]
+        if codes.shape != (self.num_envs,) or ((codes < STOP) | (codes > most)).any():
+            raise ValueError(f"actions must be {self.num_envs} integers from 0 to {most}, not {codes!r}")
+        moves = acts & (codes > STOP)
+        targets = np.where(moves, self._graph.neighbours[self._walks.here, np.maximum(codes - 1, 0)], -1)
+        wrong = np.flatnonzero(moves & (targets < 0))
+        if len(wrong):
+            legal = int((self._graph.neighbours[self._walks.here[wrong[0]]] >= 0).sum())
+            raise ValueError(f"agent {wrong[0]} has actions 0 to {legal} here, not {codes[wrong[0]]}: see `candidates`")
+        return targets
+
+    def _reward(
+        self,
+        acts: NDArray[np.bool_],
+        ended: NDArray[np.bool_],
+        nearer: NDArray[np.float64],
+        fidelity: NDArray[np.float64],
+        metrics: Mapping[str, NDArray[np.float64]],
+    ) -> NDArray[np.float64]:
+        """Return what the step was worth to each agent."""
+        rates = self._rewards
+        step = self._slack_reward + rates["distance"] * nearer + rates["fidelity"] * (metrics["ndtw"] - fidelity)
+        end = self._failure_reward + rates["success"] * metrics["success"] + rates["spl"] * metrics["spl"]
+        return np.where(acts, step + np.where(ended, end, 0.0), 0.0)
+
+    def _space(self, length: int, words: int) -> spaces.Dict:
+        most, last = self._graph.neighbours.shape[1], len(self._tokens.vocabulary) - 1
+        return spaces.Dict(
+            {
+                "instruction": spaces.Box(0, last, (length,), np.int32),
+                "candidates": spaces.Box(0, 1, (most,), np.bool_),
+                "geometry": spaces.Box(-FARTHEST, FARTHEST, (most, GEOMETRY), np.float32),
+                "sectors": spaces.Box(0, SECTORS - 1, (most,), np.int32),
+                "place": spaces.Box(0, last, (SECTORS, words), np.int32),
+                "around": spaces.Box(-1, 1, (SECTORS, 2), np.float32),
+                "move": spaces.Box(-FARTHEST, FARTHEST, (MOVE,), np.float32),
+                "heading": spaces.Box(0, np.float32(_TURN), (1,), np.float32),
+                "steps": spaces.Box(0, np.float32(self._max_steps), (1,), np.float32),
+            }
+        )
+
+    def _observe(self) -> Arrays:
+        walks, graph = self._walks, self._graph
+        here, heading = walks.here, walks.heading
+        neighbours = graph.neighbours[here]
+        legal = neighbours >= 0
+        seen = geometry(
+            graph.headings[here] - heading[:, None], graph.elevations[here], graph.lengths[here], walks.seen(neighbours)
+        )
+        return {
+            "instruction": self._tokens.instructions[walks.episode],
+            "candidates": legal,
+            "geometry": seen * legal[..., None],
+            "sectors": np.where(legal, self._sectors[here], 0).astype(np.int32),
+            "place": self._tokens.places[here],
+            "around": around(heading),
+            "move": walks.last_move * (walks.steps > 0)[:, None],
+            "heading": heading[:, None].astype(np.float32),
+            "steps": walks.steps[:, None].astype(np.float32),
+        }
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, time: int, count: int) -> NDArray[np.int64]:
+    """Return the order in which a training goes through its episodes for the `time`-th time."""
+    return np.random.default_rng([seed, time]).permutation(count)
+
+
+def _check(counts: Mapping[str, int], texts: str) -> None:
+    """Refuse options that make no environment, in one sentence."""
+    for name, count in counts.items():
+        if count < 1:
+            raise ConfigError(f"{name} must be at least 1, not {count}.")
+    if texts not in ("captions", "summaries", "none"):
+        raise ConfigError(f"texts must be captions, summaries or none, not '{texts}'.")
