@@ -68,10 +68,10 @@ def _config(built: TrainConfig) -> TrainConfig:
 
 def _alone(config: TrainConfig, folder: Path, command: str) -> bool:
     """Train in this process."""
-    trainer_module = importlib.import_module("navagent.train.trainer")
+    trainer_module = importlib.import_module("navagent.train.imitation")
     group = importlib.import_module("navagent.train.group").Alone()
     with _stop_asked() as asked, _progress(config) as show:
-        return bool(trainer_module.Trainer(config, group, folder, command).run(asked.is_set, show))
+        return bool(trainer_module.new_trainer(config, group, folder, command).run(asked.is_set, show))
 
 
 def _together(config: TrainConfig, folder: Path, options: Namespace, command: str) -> bool:

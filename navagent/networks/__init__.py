@@ -7,6 +7,7 @@ _MODULES = {
     "Architecture": "navagent.networks.architecture",
     "CrossModal": "navagent.networks.cross_modal",
     "CrossModalNetwork": "navagent.networks.architecture",
+    "CandidateNetwork": "navagent.networks.architecture",
     "PolicyNetwork": "navagent.networks.policy_network",
     "SensorNetwork": "navagent.networks.architecture",
 }
@@ -16,6 +17,7 @@ __all__ = [
     "Architecture",
     "CrossModal",
     "CrossModalNetwork",
+    "CandidateNetwork",
     "PolicyNetwork",
     "SensorNetwork",
 ]

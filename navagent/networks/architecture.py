@@ -112,5 +112,38 @@ class CrossModalNetwork(Architecture):
         return network
 
 
+@dataclass(frozen=True)
+class CandidateNetwork(Architecture):
+    """Attention of an instruction's words, the panorama's words and the candidates of a nav-graph (navagent/R2R-v0).
+
+    Attributes:
+        hidden_size: Features of the memory; even.
+        word_size: Features of a word.
+        dropout: Share of features left out in training.
+        word_dropout: Share of an instruction's words that training makes unknown.
+        place_dropout: Share of the vocabulary that training leaves out of what is seen.
+    """
+
+    hidden_size: int = 128
+    word_size: int = 64
+    dropout: float = 0.3
+    word_dropout: float = 0.1
+    place_dropout: float = 0.2
+
+    def build(self, space: spaces.Dict, actions: int) -> PolicyNetwork:
+        """Return a `CandidatePolicy`."""
+        if self.hidden_size < 2 or self.hidden_size % 2 or self.word_size < 1:
+            raise ValueError(
+                f"hidden_size must be even and word_size at least 1, not {self.hidden_size} and {self.word_size}"
+            )
+        for name in ("dropout", "word_dropout", "place_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and less than 1, not {getattr(self, name)}")
+        network: PolicyNetwork = _module("candidate_network").CandidatePolicy(
+            space, self.hidden_size, self.word_size, self.dropout, self.word_dropout, self.place_dropout
+        )
+        return network
+
+
 def _module(name: str) -> ModuleType:
     return importlib.import_module(f"navagent.networks.{name}")

@@ -74,7 +74,7 @@ class Recurrent(Core):
     def stretch(self, features: Tensor, state: Tensor, begins: Tensor) -> Tensor:
         """Run all episodes' pieces side by side, the longest first, without padding."""
         length, agents = begins.shape
-        first, agent, count = _pieces(begins)
+        first, agent, count = pieces(begins)
         order = torch.argsort(count, descending=True, stable=True)
         first, agent, count = first[order], agent[order], count[order]
         sizes = torch.stack([(count > k).sum() for k in range(int(count[0]))])
@@ -96,7 +96,7 @@ class Recurrent(Core):
         return parts.permute(2, 0, 1, 3).reshape(parts.shape[2], -1)
 
 
-def _pieces(begins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def pieces(begins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return first step, agent and number of steps of each piece of an episode in a stretch of (T, N) steps."""
     length = len(begins)
     starts = begins.clone()

@@ -19,7 +19,7 @@ from navagent.errors import ConfigError, NavAgentError, RunError, first_line
 from navagent.ray_cluster import LOCAL, connected
 from navagent.train.config import TrainConfig
 from navagent.train.group import Together
-from navagent.train.trainer import Trainer
+from navagent.train.imitation import new_trainer
 
 STOP_FILE = "stop"
 """Where this file is in a run's folder, all workers save and end."""
@@ -90,7 +90,8 @@ def _work(options: dict[str, Any]) -> None:
     folder, current = Path(options["folder"]), Path(options["current"])
     if current.is_dir():  # what the configuration names may lie relative to it
         os.chdir(current)
-    Trainer(options["config"], Together(), folder, options["command"]).run(stopping=(folder / STOP_FILE).exists)
+    trainer = new_trainer(options["config"], Together(), folder, options["command"])
+    trainer.run(stopping=(folder / STOP_FILE).exists)
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -49,6 +49,46 @@ class Learning:
 
 
 @dataclass(frozen=True)
+class Imitation:
+    """How a policy learns from an oracle; the defaults are behaviour cloning (teacher forcing).
+
+    DAgger (Ross et al. 2011) has `label_own` and an `oracle_decay` below 1 (VLN-CE: 0.75); EnvDrop's mix (Tan et al.
+    2019) has `oracle_share` 0.5, `weight` 0.2, `reinforcement_weight` 1 and no `label_own`.
+
+    Attributes:
+        oracle_share: Share of episodes or steps that follow the oracle at first (beta).
+        oracle_decay: What that share is multiplied by every `decay_steps`.
+        decay_steps: Environment steps of all workers.
+        mixing: Whether whole episodes or single steps follow the oracle.
+        label_own: Learn the oracle's action also where the agent decided by itself.
+        weight: Of the imitation loss, a mean over labelled steps.
+        inflection_weight: Of labels that differ from the one before, beside 1 (Wijmans et al. 2019, arXiv 1904.03461:
+            total steps over inflections; VLN-CE: 3.2).
+        reinforcement_weight: Of the actor-critic loss, a mean over the steps that agents decided by themselves.
+    """
+
+    oracle_share: float = 1.0
+    oracle_decay: float = 1.0
+    decay_steps: int = 100_000
+    mixing: Literal["episode", "step"] = "episode"
+    label_own: bool = False
+    weight: float = 1.0
+    inflection_weight: float = 1.0
+    reinforcement_weight: float = 0.0
+
+    def check(self) -> None:
+        """Raise ConfigError, in one sentence, unless something can be learned so."""
+        for name in ("oracle_share", "oracle_decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"imitation.{name} must be from 0 to 1, not {getattr(self, name)}.")
+        for name in ("weight", "inflection_weight", "reinforcement_weight"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"imitation.{name} must be at least 0, not {getattr(self, name)}.")
+        if self.decay_steps < 1:
+            raise ConfigError(f"imitation.decay_steps must be at least 1, not {self.decay_steps}.")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A training.
 
@@ -59,6 +99,7 @@ class TrainConfig:
         steps: Environment steps of all workers together.
         seed: Of weights, episodes and actions.
         learning: How the policy learns.
+        imitation: How it learns from an oracle; None learns by PPO.
         network: The network.
         device: cpu, cuda or cuda:0 ...
         precision: full (float32), or bf16 for products, on GPUs since Ampere and, slowly or not, on processors.
@@ -77,6 +118,7 @@ class TrainConfig:
     steps: int = 1_000_000
     seed: int = 0
     learning: Learning = field(default_factory=Learning)
+    imitation: Imitation | None = None
     network: Architecture = field(default_factory=SensorNetwork)
     device: str = "cpu"
     precision: Literal["full", "bf16"] = "full"
@@ -103,6 +145,8 @@ class TrainConfig:
                 raise ConfigError(f"{name} must be at least 1, not {count}.")
         if self.learning.past_steps < 0:
             raise ConfigError(f"learning.past_steps must be at least 0, not {self.learning.past_steps}.")
+        if self.imitation is not None:
+            self.imitation.check()
         if self.agents % self.learning.mini_batches:
             raise ConfigError(
                 f"agents ({self.agents}) must be a multiple of learning.mini_batches ({self.learning.mini_batches})."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -43,6 +43,8 @@ class Rollout:
         simulation_seconds: Time spent in the environment.
         inference_seconds: Time spent in the network.
         past: How many of the T steps are of earlier rollouts.
+        labels: (T, N) int64, what an oracle would have done, -1 where it does not say; None without one.
+        guided: (T, N) bool, whether the agent did what the oracle said; None without one.
     """
 
     observations: dict[str, Tensor]
@@ -60,11 +62,26 @@ class Rollout:
     simulation_seconds: float
     inference_seconds: float
     past: int = 0
+    labels: Tensor | None = None
+    guided: Tensor | None = None
 
     @property
     def steps(self) -> int:
         """Steps of all agents together, the past not counted."""
         return (len(self.actions) - self.past) * self.actions.shape[1]
+
+
+class Adviser(Protocol):
+    """Has a say in what agents do."""
+
+    def advise(self, chosen: Tensor, begins: Tensor) -> dict[str, Tensor]:
+        """Return what agents do instead of `chosen` (`actions`), and what else of a `Rollout` it knows, each (N,)."""
+
+    def state(self) -> Any:
+        """Return what `restore` needs."""
+
+    def restore(self, state: Any, device: torch.device) -> None:
+        """Go on from a state."""
 
 
 class Collector:
@@ -76,6 +93,7 @@ class Collector:
         device: Where the network is.
         seed: Of the environment; actions are drawn from torch's generator.
         past_steps: The most steps of running episodes that rollouts begin with (`Learning.past_steps`).
+        adviser: Has a say in what agents do; None leaves it to the network.
 
     Raises:
         ConfigError: The environment resets in another way.
@@ -88,11 +106,12 @@ class Collector:
         device: torch.device,
         seed: int,
         past_steps: int = 0,
+        adviser: Adviser | None = None,
     ) -> None:
         mode = env.metadata.get("autoreset_mode")
         if mode != AutoresetMode.NEXT_STEP:
             raise ConfigError(f"The environment's autoreset mode is {mode}; training needs NEXT_STEP.")
-        self._env, self._network, self._device = env, network, device
+        self._env, self._network, self._device, self._adviser = env, network, device, adviser
         observations, _ = env.reset(seed=seed)
         self._now = self._tensors(observations)
         self._past = Past(past_steps)
@@ -124,6 +143,8 @@ class Collector:
                 self._now, self._last_actions, self._state, self._begins
             )
             row["actions"] = torch.multinomial(distribution.exp(), 1)[:, 0]
+            if self._adviser is not None:
+                row |= self._adviser.advise(row["actions"], self._begins)
             row["log_probabilities"] = distribution.gather(1, row["actions"][:, None])[:, 0]
             actions = row["actions"].cpu().numpy()
             decided = time.perf_counter()
@@ -159,8 +180,8 @@ class Collector:
         before = len(self._past)
         whole = self._past.then(rollout.observations, rollout.last_actions, rollout.begins)
         self._past = whole.newest()
-        names = ("valid", "actions", "log_probabilities", "values", "rewards", "ended")
-        rows = {name: getattr(rollout, name) for name in names}
+        names = ("valid", "actions", "log_probabilities", "values", "rewards", "ended", "labels", "guided")
+        rows = {name: getattr(rollout, name) for name in names if getattr(rollout, name) is not None}
         columns: dict[str, Any] = {
             name: torch.cat([row.new_zeros(before, row.shape[1]), row]) for name, row in rows.items()
         }
@@ -184,6 +205,7 @@ class Collector:
             "over": self._over.copy(),
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
+            "adviser": None if self._adviser is None else self._adviser.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -196,6 +218,8 @@ class Collector:
         self._last_actions, self._begins = state["last_actions"].to(self._device), state["begins"].to(self._device)
         self._past = state.get("past", self._past)
         self._over, self._returns, self._lengths = state["over"], state["returns"], state["lengths"]
+        if self._adviser is not None:
+            self._adviser.restore(state["adviser"], self._device)
 
     def _tensors(self, observations: Mapping[str, Any]) -> dict[str, Tensor]:
         return {name: torch.as_tensor(values, device=self._device) for name, values in observations.items()}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium
 import torch
@@ -28,6 +28,15 @@ from navagent.train.precision import in_precision
 from navagent.train.rollouts import Collector, Rollout
 
 OnUpdate = Callable[[Mapping[str, float]], None]
+
+
+class Learner(Protocol):
+    """Learns from rollouts, as `PPO` does."""
+
+    optimizer: torch.optim.Optimizer
+
+    def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
+        """Learn from a rollout and tell how it went; `left` is the share of the training that is left."""
 
 
 class Trainer:
@@ -54,14 +63,11 @@ class Trainer:
         _check_scenes(env, group.size)
         self.network = network_for(config, env).to(self._device)
         self._card = card_for(config, env, command)
-        acting = in_precision(self.network, config.precision, self._device)
-        self._ppo = PPO(acting, config.learning, group)
+        self._env, self._identity = env, identity(config, env)
+        self._acting = in_precision(self.network, config.precision, self._device)
+        self._learns = self._learner()
         torch.manual_seed(config.seed * 10_007 + group.rank)  # weights are alike everywhere, actions are not
-        self._env = env
-        self._acting, self._identity = acting, identity(config, env)
-        self._collector = Collector(
-            env, acting, self._device, config.seed * 1000 + group.rank, config.learning.past_steps
-        )
+        self._collector = self._new_collector(config.seed * 1000 + group.rank)
         self._steps, self._window, self._best = 0, EpisodeWindow(), -1.0
         self._resume()
         self._log = Log(folder, self._steps) if group.rank == 0 else None
@@ -104,6 +110,13 @@ class Trainer:
         if self._log is not None:
             self._log.close()
 
+    # ------------------------------------------------------------------------- what another way of learning changes
+    def _learner(self) -> Learner:
+        return PPO(self._acting, self._config.learning, self._group)
+
+    def _new_collector(self, seed: int) -> Collector:
+        return Collector(self._env, self._acting, self._device, seed, self._config.learning.past_steps)
+
     # ------------------------------------------------------------------------------------------- one update
     def _update(self) -> dict[str, float]:
         group, length = self._group, self._config.learning.rollout_steps
@@ -114,7 +127,7 @@ class Trainer:
         group.finish_rollout()
         learning = time.perf_counter()
         try:
-            told = self._ppo.update(rollout, 1 - self._steps / self._config.steps)
+            told = self._learns.update(rollout, 1 - self._steps / self._config.steps)
         except DivergedError as error:
             raise self._diverged(rollout, error) from error
         ended = time.perf_counter()
@@ -184,7 +197,7 @@ class Trainer:
             "workers": self._group.size,
             "steps": self._steps,
             "network": self.network.state_dict(),
-            "optimizer": self._ppo.optimizer.state_dict(),
+            "optimizer": self._learns.optimizer.state_dict(),
             "collector": self._collector.state(),
             "episodes": self._window.state(),
             "best": self._best,
@@ -223,7 +236,7 @@ class Trainer:
                 f"The checkpoint in {self._checkpoints} was trained with {said or 'another network'} "
                 f"({first_line(error)}): give another --name."
             ) from error
-        self._ppo.optimizer.load_state_dict(content["optimizer"])
+        self._learns.optimizer.load_state_dict(content["optimizer"])
         self._steps, self._best = content["steps"], content["best"]
         if whole:
             self._collector.restore(content["collector"])

@@ -1,0 +1,224 @@
+"""Learning from an oracle: behaviour cloning, DAgger, and imitation mixed with reinforcement (EnvDrop).
+
+Any vector environment can be imitated in that has a method
+
+    oracle_actions() -> (num_envs,) int64: the best action of each agent now, -1 where there is none
+
+and NEXT_STEP autoreset (`envs.r2r.vector.GraphVectorEnv`). Experience is streamed: nothing but the newest rollout is
+kept.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from navagent.errors import ConfigError
+from navagent.train.advantages import advantages
+from navagent.train.config import Imitation, Learning, TrainConfig
+from navagent.train.group import Group
+from navagent.train.ppo import DivergedError
+from navagent.train.rollouts import Collector, Rollout
+from navagent.train.trainer import Trainer
+
+NO_LABEL = -1
+"""Where the oracle has no action."""
+
+
+class Guide:
+    """Asks an environment's oracle, and lets some agents do what it says.
+
+    Args:
+        env: The vector environment.
+        imitation: How.
+
+    Attributes:
+        share: Of episodes, or of steps, that follow the oracle.
+
+    Raises:
+        ConfigError: The environment has no oracle.
+    """
+
+    def __init__(self, env: Any, imitation: Imitation) -> None:
+        if not hasattr(env.unwrapped, "oracle_actions"):
+            raise ConfigError(
+                f"{type(env.unwrapped).__name__} has no oracle_actions(), so nothing can be imitated in it: leave "
+                "training.imitation out."
+            )
+        self._env, self._mixing = env.unwrapped, imitation.mixing
+        self.share = imitation.oracle_share
+        self._guided: Tensor | None = None
+
+    def advise(self, chosen: Tensor, begins: Tensor) -> dict[str, Tensor]:
+        """Return what the agents do (`actions`), what the oracle says (`labels`) and who follows it (`guided`).
+
+        Args:
+            chosen: (N,) what the network would do.
+            begins: (N,) whether an episode begins.
+        """
+        oracle: NDArray[np.int64] = self._env.oracle_actions()
+        labels = torch.as_tensor(oracle, device=chosen.device)
+        drawn = torch.rand(chosen.shape, device=chosen.device) < self.share
+        if self._guided is None or self._mixing == "step":
+            self._guided = drawn
+        else:
+            self._guided = torch.where(begins, drawn, self._guided)
+        actions = torch.where(self._guided & (labels != NO_LABEL), labels, chosen)
+        return {"actions": actions, "labels": labels, "guided": self._guided}
+
+    def state(self) -> Tensor | None:
+        """Return who follows the oracle."""
+        return None if self._guided is None else self._guided.cpu()
+
+    def restore(self, state: Tensor | None, device: torch.device) -> None:
+        """Go on from a state."""
+        self._guided = None if state is None else state.to(device)
+
+
+class Imitator:
+    """Learns from rollouts with an oracle's labels; where reinforcement counts, from its own returns, too.
+
+    Reinforcement is advantage actor-critic, one pass over each rollout, on what the network itself decided, as EnvDrop
+    mixes it with teacher forcing (Tan et al. 2019, r2r_src/agent.py). Dropout is on in learning and off in playing.
+
+    Args:
+        network: The network.
+        learning: How it learns.
+        imitation: What from.
+        group: The workers.
+    """
+
+    def __init__(self, network: nn.Module, learning: Learning, imitation: Imitation, group: Group) -> None:
+        self.learning, self._imitation, self._group = learning, imitation, group
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=learning.learning_rate, eps=learning.adam_epsilon)
+        self._network = group.share(network)
+
+    def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
+        """Learn from a rollout and return means over all workers' steps.
+
+        Args:
+            rollout: The experience, with labels.
+            left: Share of the training that is left, from 1 to 0, for `decay`.
+
+        Raises:
+            DivergedError: A loss is not finite; the network has not learned from it.
+        """
+        learning = self.learning
+        for options in self.optimizer.param_groups:
+            options["lr"] = learning.learning_rate * (left if learning.decay else 1.0)
+        gained = advantages(
+            rollout.rewards, rollout.values, rollout.ended, rollout.last_values, learning.gamma, learning.tau
+        )
+        sums, norms = torch.zeros(7, dtype=torch.float64), []
+        self._network.train()
+        for _ in range(learning.epochs):
+            for part in torch.randperm(rollout.actions.shape[1]).to(gained.device).chunk(learning.mini_batches):
+                loss, told = self._loss(rollout, part, gained)
+                norms.append(self._descend(loss))
+                sums += told
+        self._network.eval()
+        taught, labels, agreed, acted, policy, value, entropy = self._group.total(sums).tolist()
+        return {
+            "imitation_loss": taught / max(labels, 1e-9),
+            "agreement": agreed / max(labels, 1e-9),
+            "policy_loss": policy / max(acted, 1e-9),
+            "value_loss": value / max(acted, 1e-9),
+            "entropy": entropy / max(acted, 1e-9),
+            "gradient_norm": sum(norms) / len(norms),
+        }
+
+    def _loss(self, rollout: Rollout, agents: Tensor, gained: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of some agents' steps, and the sums that it is made of."""
+        assert rollout.labels is not None
+        assert rollout.guided is not None
+        learning, imitation = self.learning, self._imitation
+        seen = {name: values[:, agents] for name, values in rollout.observations.items()}
+        begins, valid = rollout.begins[:, agents], rollout.valid[:, agents]
+        logits, values = self._network(seen, rollout.last_actions[:, agents], rollout.state[agents], begins)
+        log_all = torch.log_softmax(logits, dim=-1)
+        labels, guided = rollout.labels[:, agents], rollout.guided[:, agents]
+        taught = valid & (labels != NO_LABEL) & (guided | imitation.label_own)
+        weights = self._weights(rollout.labels, rollout.begins)[:, agents] * taught
+        missed = -log_all.gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+        own = valid & ~guided if imitation.reinforcement_weight else torch.zeros_like(valid)
+        advantage, before = gained[:, agents], rollout.values[:, agents]
+        chosen = log_all.gather(-1, rollout.actions[:, agents, None])[..., 0]
+        policy = -(chosen * advantage)[own].sum()
+        value = 0.5 * ((values - advantage - before) ** 2)[own].sum()
+        entropy = -(log_all.exp() * log_all).sum(dim=-1)[own].sum()
+        agreed = (log_all.argmax(dim=-1) == labels)[taught].sum()
+        # Each worker's share counts by its number of steps: gradients are averaged, so means are made over all.
+        total, acted = self._mean(weights.sum()), self._mean(own.sum().to(weights.dtype))
+        reinforced = (policy + learning.value_weight * value - learning.entropy_weight * entropy) / acted
+        loss = imitation.weight * (missed * weights).sum() / total + imitation.reinforcement_weight * reinforced
+        told = ((missed * taught).sum(), taught.sum(), agreed, own.sum(), policy, value, entropy)
+        return loss, torch.stack([part.detach().double().cpu() for part in told])
+
+    def _mean(self, count: Tensor) -> Tensor:
+        """Return the workers' mean of a count, at least a hair above 0."""
+        return (self._group.total(count.detach()) / self._group.size).clamp(min=1e-6)
+
+    def _weights(self, labels: Tensor, begins: Tensor) -> Tensor:
+        """Return (T, N) inflection weights: labels that differ from the one before in their episode count more."""
+        weights = torch.ones(labels.shape, device=labels.device)
+        if self._imitation.inflection_weight != 1.0:
+            inflects = (labels[1:] != labels[:-1]) & ~begins[1:]
+            weights[1:][inflects] = self._imitation.inflection_weight
+        return weights
+
+    def _descend(self, loss: Tensor) -> float:
+        """Make one step of the optimiser and return the gradient's length."""
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        norm = float(nn.utils.clip_grad_norm_(self._network.parameters(), self.learning.max_gradient_norm))
+        if not math.isfinite(norm):
+            self._network.eval()
+            raise DivergedError("The loss or its gradient is not finite")
+        self.optimizer.step()
+        return norm
+
+
+class ImitationTrainer(Trainer):
+    """A training with an oracle.
+
+    Args:
+        config: The training; `imitation` must be given.
+        group: The workers.
+        folder: Where logs, checkpoints and weights go.
+        command: What was typed, for the cards of weights files.
+
+    Raises:
+        ConfigError: The training is not possible.
+        DataError: A checkpoint in the folder is damaged.
+    """
+
+    def __init__(self, config: TrainConfig, group: Group, folder: Path, command: str = "") -> None:
+        assert config.imitation is not None
+        self._imitation = config.imitation
+        super().__init__(config, group, folder, command)
+
+    def _learner(self) -> Imitator:
+        return Imitator(self._acting, self._config.learning, self._imitation, self._group)
+
+    def _new_collector(self, seed: int) -> Collector:
+        self.network.eval()
+        self._guide = Guide(self._env, self._imitation)
+        past_steps = self._config.learning.past_steps
+        return Collector(self._env, self._acting, self._device, seed, past_steps, self._guide)
+
+    def _update(self) -> dict[str, float]:
+        imitation = self._imitation
+        self._guide.share = imitation.oracle_share * imitation.oracle_decay ** (self._steps // imitation.decay_steps)
+        return super()._update() | {"oracle_share": self._guide.share}
+
+
+def new_trainer(config: TrainConfig, group: Group, folder: Path, command: str = "") -> Trainer:
+    """Return the trainer that a configuration asks for."""
+    kind = Trainer if config.imitation is None else ImitationTrainer
+    return kind(config, group, folder, command)

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from envs.r2r.vector import GraphVectorEnv
+from navagent.networks.architecture import CandidateNetwork
+from navagent.networks.candidate_network import ILLEGAL, CandidatePolicy
+from navagent.networks.policy_network import PolicyNetwork
+
+SMALL = CandidateNetwork(hidden_size=12, word_size=10)
+AGENTS = 5
+
+
+@pytest.fixture(scope="module")
+def env(tiny_data: Path) -> GraphVectorEnv:
+    return GraphVectorEnv(AGENTS, "train", str(tiny_data), max_steps=6, words=4)
+
+
+def build(env: GraphVectorEnv, architecture: CandidateNetwork = SMALL) -> CandidatePolicy:
+    torch.manual_seed(0)
+    network = architecture.build(env.single_observation_space, int(env.single_action_space.n)).double().eval()
+    assert isinstance(network, CandidatePolicy)
+    return network
+
+
+class Walk:
+    """Random steps of some agents, with what they saw."""
+
+    def __init__(self, env: GraphVectorEnv, length: int, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        rows, begins = [], []
+        now, _ = env.reset(seed=seed)
+        begin, over = np.ones(AGENTS, np.bool_), np.zeros(AGENTS, np.bool_)
+        for _ in range(length):
+            rows.append({name: torch.as_tensor(values.copy()) for name, values in now.items()})
+            begins.append(torch.as_tensor(begin))
+            counts = now["candidates"].sum(axis=1)
+            actions = np.where(rng.random(AGENTS) < 0.2, 0, 1 + np.floor(rng.random(AGENTS) * counts)).astype(np.int64)
+            now, _, terminated, truncated, _ = env.step(actions)
+            begin, over = over, terminated | truncated
+        self.rows, self.begins = rows, torch.stack(begins)
+        self.seen = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+        self.last = torch.zeros(length, AGENTS, dtype=torch.int64)
+
+
+def steps(network: PolicyNetwork, walk: Walk, state: Tensor) -> tuple[Tensor, Tensor]:
+    """What single steps give."""
+    found = []
+    for t, row in enumerate(walk.rows):
+        log_probabilities, values, state = network.step(row, walk.last[t], state, walk.begins[t])
+        found.append((log_probabilities, values))
+    return torch.stack([one for one, _ in found]), torch.stack([value for _, value in found])
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_a_stretch_gives_what_single_steps_give(env: GraphVectorEnv, learning: bool) -> None:
+    """With gradients every step reads its instruction; without, the reading of the step before is used again."""
+    network, walk = build(env), Walk(env, 17)
+    state = torch.randn(AGENTS, 24, dtype=torch.float64)
+    logits, values = network(walk.seen, walk.last, state, walk.begins)
+    with torch.set_grad_enabled(learning):
+        one_by_one, others = steps(network, walk, state)
+    assert torch.allclose(torch.log_softmax(logits, dim=-1), one_by_one, atol=1e-9)
+    assert torch.allclose(values, others, atol=1e-9)
+
+
+def test_what_was_read_with_other_weights_is_read_again(env: GraphVectorEnv) -> None:
+    network, walk = build(env), Walk(env, 3)
+    with torch.no_grad():
+        before, _ = steps(network, walk, network.new_state(AGENTS))
+        network.embed.weight.mul_(2)
+        after, _ = steps(network, walk, network.new_state(AGENTS))
+        fresh = build(env)
+        fresh.load_state_dict(network.state_dict())
+        expected, _ = steps(fresh, walk, fresh.new_state(AGENTS))
+    assert torch.equal(after, expected)
+    assert not torch.allclose(after, before)
+
+
+def test_illegal_actions_have_no_probability_and_entropies_are_numbers(env: GraphVectorEnv) -> None:
+    network, walk = build(env), Walk(env, 9)
+    logits, _ = network(walk.seen, walk.last, network.new_state(AGENTS), walk.begins)
+    log_all = torch.log_softmax(logits, dim=-1)
+    legal = walk.seen["candidates"]
+    assert (log_all[..., 1:][~legal] < ILLEGAL / 2).all()
+    assert (log_all.exp()[..., 1:][legal] > 0).all()
+    assert torch.isfinite((log_all.exp() * log_all).sum(dim=-1)).all()
+
+
+def test_nothing_from_before_an_episode_is_remembered(env: GraphVectorEnv) -> None:
+    network, walk = build(env), Walk(env, 1)
+    outputs = [
+        network.step(walk.rows[0], walk.last[0], torch.randn(AGENTS, 24).double(), walk.begins[0])[0] for _ in range(2)
+    ]
+    assert torch.equal(*outputs)
+
+
+def test_the_order_of_candidates_is_of_no_account(env: GraphVectorEnv) -> None:
+    network, walk = build(env), Walk(env, 1)
+    row = dict(walk.rows[0])
+    most = row["candidates"].shape[1]
+    order = torch.randperm(most)
+    for name in ("candidates", "geometry", "sectors"):
+        row[name] = row[name][:, order]
+    before = network.step(walk.rows[0], walk.last[0], network.new_state(AGENTS), walk.begins[0])[0]
+    after = network.step(row, walk.last[0], network.new_state(AGENTS), walk.begins[0])[0]
+    assert torch.allclose(after[:, 1:], before[:, 1:][:, order])
+    assert torch.allclose(after[:, 0], before[:, 0])
+
+
+@pytest.mark.parametrize("name", ["instruction", "place", "geometry", "around", "move", "sectors"])
+def test_everything_observed_matters(env: GraphVectorEnv, name: str) -> None:
+    """Places are given other words in every direction, which the made-up scans have not."""
+    network, walk = build(env), Walk(env, 8)
+    state, generator = network.new_state(AGENTS), torch.Generator().manual_seed(0)
+    words = torch.randint(2, 12, walk.seen["place"].shape, generator=generator, dtype=torch.int32)
+    seen = walk.seen | {"place": words}
+    other = (seen[name] + 3) % 8 if name == "sectors" else seen[name].flip(-2 if seen[name].ndim > 3 else -1)
+    before = network(seen, walk.last, state, walk.begins)[0]
+    after = network(seen | {name: other}, walk.last, state, walk.begins)[0]
+    assert not torch.allclose(after, before)
+
+
+def test_dropout_is_for_learning_only(env: GraphVectorEnv) -> None:
+    network, walk = build(env), Walk(env, 8)
+    state = network.new_state(AGENTS)
+    quiet = [network(walk.seen, walk.last, state, walk.begins)[0] for _ in range(2)]
+    network.train()
+    noisy = [network(walk.seen, walk.last, state, walk.begins)[0] for _ in range(2)]
+    assert torch.equal(*quiet)
+    assert not torch.allclose(*noisy)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "said"),
+    [
+        (CandidateNetwork(hidden_size=7), "hidden_size must be even"),
+        (CandidateNetwork(dropout=1.0), "dropout must be at least 0 and less than 1, not 1"),
+        (CandidateNetwork(place_dropout=-0.5), "place_dropout must be at least 0"),
+    ],
+)
+def test_bad_options_are_one_sentence(env: GraphVectorEnv, architecture: CandidateNetwork, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        build(env, architecture)
+
+
+def test_an_observation_that_is_missing_is_named(env: GraphVectorEnv) -> None:
+    space = type(env.single_observation_space)(
+        {name: box for name, box in env.single_observation_space.items() if name != "place"}
+    )
+    with pytest.raises(ValueError, match="needs the observation 'place'"):
+        SMALL.build(space, 5)
