@@ -194,9 +194,9 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         return tuple(self.episodes[episode].instruction for episode in self._walks.episode.tolist())
 
     @property
-    def notes(self) -> dict[str, Any]:
-        """What somebody else needs to observe the same: the vocabulary's words."""
-        return {"vocabulary": list(self._tokens.vocabulary.words)}
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words that tokens stand for, from token 2 on."""
+        return self._tokens.vocabulary.words
 
     def oracle_actions(self) -> NDArray[np.int64]:
         """Return each agent's action on the shortest path to its goal, STOP there; -1 where its episode is over."""

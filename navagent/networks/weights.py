@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class ModelCard:
         env: Gymnasium id of the environment that it was trained in.
         env_options: The environment's options.
         hfov: Horizontal angle of view of its pictures, radians; None where there are none or it is not known.
+        vocabulary: The words that its tokens stand for, from token 2 on; none where it reads no text of ours.
         steps: Environment steps that it was trained for.
         seed: Of the training.
         command: The command that made it.
@@ -53,6 +54,7 @@ class ModelCard:
     env: str
     env_options: Mapping[str, Any] = field(default_factory=dict)
     hfov: float | None = None
+    vocabulary: Sequence[str] = ()
     steps: int = 0
     seed: int = 0
     command: str = ""

@@ -86,6 +86,14 @@ class Imitation:
                 raise ConfigError(f"imitation.{name} must be at least 0, not {getattr(self, name)}.")
         if self.decay_steps < 1:
             raise ConfigError(f"imitation.decay_steps must be at least 1, not {self.decay_steps}.")
+        if self.mixing not in ("episode", "step"):
+            raise ConfigError(f"imitation.mixing must be episode or step, not '{self.mixing}'.")
+        taught = self.weight and (self.oracle_share or self.label_own)
+        if not taught and not (self.reinforcement_weight and self.oracle_share < 1):
+            raise ConfigError(
+                "With these options of imitation there is nothing to learn from: raise imitation.weight and "
+                "imitation.oracle_share, or set imitation.label_own."
+            )
 
 
 @dataclass(frozen=True)

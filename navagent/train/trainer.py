@@ -299,6 +299,9 @@ def card_for(config: TrainConfig, env: Any, command: str) -> ModelCard:
     """
     space, options = env.single_observation_space, dict(config.env_options)
     actions, hfov = int(env.single_action_space.n), getattr(env, "hfov", None)
-    card = ModelCard(config.network, space, actions, config.env, options, hfov, seed=config.seed, command=command)
+    words = tuple(getattr(env, "vocabulary", ()))
+    card = ModelCard(
+        config.network, space, actions, config.env, options, hfov, words, seed=config.seed, command=command
+    )
     card.to_json()  # now, not after hours of training
     return card

@@ -248,7 +248,7 @@ def test_a_state_goes_on_to_the_same_steps(tiny_data: Path) -> None:
 def test_words_are_those_of_the_training_split(tiny_data: Path) -> None:
     env = make(tiny_data, 1)
     observations, _ = env.reset(seed=0)
-    words = ["", "?", *env.notes["vocabulary"]]
+    words = ["", "?", *env.vocabulary]
     said = [words[token] for token in observations["instruction"][0] if token]
     assert [word for word in said if word != "?"][:4] == ["leave", "the", *said[2:4]]
     seen = [[words[token] for token in row if token] for row in observations["place"][0]]
