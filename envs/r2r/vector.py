@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from envs.r2r.arrays import GraphArrays, graph_arrays
 from envs.r2r.dataset import R2RData, load_r2r
+from envs.r2r.env import measure
 from envs.r2r.tokens import Texts, graphs_of, read_tokens
 from envs.r2r.walks import Goals, Walks, read_goals
 from navagent.candidate_features import GEOMETRY, MOVE, around, geometry, sectors
 from navagent.errors import ConfigError
 from navagent.perception.sectors import SECTORS
+from navagent.types import Pose, Trajectory
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -53,8 +55,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
 
     An episode ends with STOP (terminated) or after `max_steps` moves (truncated). Autoreset is gymnasium's NEXT_STEP:
     the step after an episode's end ignores its action, gives no reward and returns the next episode's first
-    observation. `infos` holds, with every episode's end, `envs.r2r.walks.METRICS` (R2R's official rules), each with
-    gymnasium's mask `_name`.
+    observation. `infos` holds, with every episode's end, `envs.r2r.walks.METRICS` (R2R's official rules) and, if
+    asked for, its `trajectory`, each with gymnasium's mask `_name`.
 
     Args:
         num_envs: Agents.
@@ -72,12 +74,16 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         distance_reward: Per metre that a move comes nearer to the goal, along the graph.
         fidelity_reward: For what a move adds to nDTW (Jain et al. 2019, arXiv 1905.12255, reward fidelity likewise).
         slack_reward: For every step.
+        trajectories: Tell every episode's `navagent.types.Trajectory` at its end.
         render_mode: None; there are no pictures.
 
     Raises:
         ConfigError: An option is out of its range.
         DataError: Data are absent or damaged.
     """
+
+    rules = "r2r"
+    """Name of the scoring rules in `eval.rules` that its trajectories obey."""
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}  # noqa: RUF012 (as gymnasium declares it)
 
@@ -97,6 +103,7 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         distance_reward: float = 1.0,
         fidelity_reward: float = 0.0,
         slack_reward: float = 0.0,
+        trajectories: bool = False,
         render_mode: str | None = None,
     ) -> None:
         counts = {"num_envs": num_envs, "instruction_length": instruction_length, "words": words}
@@ -104,7 +111,7 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         data: R2RData = load_r2r(split, data_dir)
         if not data.has_goals:
             raise ConfigError(f"Split {split} has no goals, so nothing can be learned or measured on it.")
-        self.num_envs, self.render_mode = num_envs, render_mode
+        self.num_envs, self.render_mode, self._tells = num_envs, render_mode, trajectories
         self._shuffle, self._max_steps, self._seed = split == "train", max_steps, seed
         self._rewards = {
             "success": success_reward - failure_reward,
@@ -117,8 +124,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self._goals: Goals = read_goals(data, self._graph)
         self._tokens = read_tokens(data, texts, data_dir, instruction_length, words)
         self._sectors = sectors(self._graph.headings)
-        self.episodes = data.episodes
-        self._walks = Walks(num_envs, self._graph, self._goals)
+        self.episodes, self._graphs = data.episodes, data.graphs
+        self._walks = Walks(num_envs, self._graph, self._goals, max_steps)
         self._drawn, self._started = 0, False
         space = self._space(instruction_length, words)
         self.single_observation_space = space
@@ -140,7 +147,7 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         if seed is not None or not self._started:
             self._seed = self._seed if seed is None else seed
             self._drawn = 0
-            self._walks = Walks(self.num_envs, self._graph, self._goals)
+            self._walks = Walks(self.num_envs, self._graph, self._goals, self._max_steps)
         self._started = True
         everybody = np.ones(self.num_envs, np.bool_)
         self._walks.begin(everybody, self._draw(everybody))
@@ -173,6 +180,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         if (ended := terminated | truncated).any():
             for name, values in metrics.items():
                 infos[name], infos[f"_{name}"] = np.where(ended, values, 0.0), ended.copy()
+            if self._tells:
+                infos["trajectory"], infos["_trajectory"] = self._trajectories(ended, terminated), ended.copy()
         if begins.any():
             walks.begin(begins, self._draw(begins))
         return self._observe(), rewards, terminated, truncated, infos
@@ -243,6 +252,21 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
             legal = int((self._graph.neighbours[self._walks.here[wrong[0]]] >= 0).sum())
             raise ValueError(f"agent {wrong[0]} has actions 0 to {legal} here, not {codes[wrong[0]]}: see `candidates`")
         return targets
+
+    def _trajectories(self, ended: NDArray[np.bool_], stopped: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return (num_envs,) trajectories of the episodes that ended, as `envs.r2r.env.R2R` tells them."""
+        walks, found = self._walks, np.full(self.num_envs, None, object)
+        for agent in np.flatnonzero(ended).tolist():
+            episode, length = self.episodes[walks.episode[agent]], walks.steps[agent] + 1
+            graph = self._graphs[episode.scene]
+            viewpoints = tuple(self._graph.names[number][1] for number in walks.path[agent, :length])
+            headings = walks.facing[agent, :length].tolist()
+            poses = tuple(Pose(graph.positions[v], h) for v, h in zip(viewpoints, headings, strict=True))
+            distances = measure(graph, viewpoints, episode.goal)
+            found[agent] = Trajectory(
+                episode.episode_id, episode.scene, poses, viewpoints, bool(stopped[agent]), distances
+            )
+        return found
 
     def _reward(
         self,

@@ -64,6 +64,7 @@ class Walks:
         agents: N.
         graph: Where they walk.
         goals: The episodes.
+        most: Moves that an episode can have.
 
     Attributes:
         over: (N,) bool.
@@ -73,15 +74,18 @@ class Walks:
         steps: (N,) moves made.
         to_goal: (N,) metres left, along the graph.
         last_move: (N, 4) as `navagent.candidate_features.MOVE` has it.
+        path: (N, 1 + most) viewpoints so far, the start included; what lies beyond `steps` means nothing.
+        facing: (N, 1 + most) headings there, radians.
     """
 
-    def __init__(self, agents: int, graph: GraphArrays, goals: Goals) -> None:
+    def __init__(self, agents: int, graph: GraphArrays, goals: Goals, most: int) -> None:
         self._graph, self._goals = graph, goals
         self.over = np.ones(agents, np.bool_)
         self.episode = np.full(agents, -1, np.int64)
         self.here, self.steps = np.zeros(agents, np.int64), np.zeros(agents, np.int64)
         self.heading, self.to_goal, self._walked, self._nearest = np.zeros((4, agents))
         self.last_move = np.zeros((agents, MOVE), np.float32)
+        self.path, self.facing = np.zeros((agents, most + 1), np.int64), np.zeros((agents, most + 1))
         self._visited = np.zeros((agents, graph.largest), np.bool_)
         self._aligned = np.zeros((agents, goals.reference.shape[1]))
 
@@ -97,6 +101,7 @@ class Walks:
         self.to_goal[agents] = self._nearest[agents] = goals.shortest[episodes]
         self._visited[agents] = False
         rows = np.flatnonzero(agents)
+        self._record(rows)
         self._visited[rows, self._local(self.here[rows])] = True
         self._aligned[rows] = np.cumsum(self._to_reference(rows), axis=1)
 
@@ -112,6 +117,7 @@ class Walks:
         self.heading[rows] = heading % _TURN
         self.here[rows] = target
         self.steps[rows] += 1
+        self._record(rows)
         self._walked[rows] += graph.distance(origin, target)
         self.to_goal[rows] = graph.distance(target, self._goals.goal[self.episode[rows]])
         self._nearest[rows] = np.minimum(self._nearest[rows], self.to_goal[rows])
@@ -147,6 +153,10 @@ class Walks:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
         vars(self).update({name: value.copy() for name, value in state.items()})
+
+    def _record(self, rows: Integers) -> None:
+        self.path[rows, self.steps[rows]] = self.here[rows]
+        self.facing[rows, self.steps[rows]] = self.heading[rows]
 
     def _local(self, viewpoints: Integers) -> Integers:
         """Return the viewpoints' numbers in their scans."""
