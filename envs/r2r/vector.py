@@ -85,6 +85,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
     rules = "r2r"
     """Name of the scoring rules in `eval.rules` that its trajectories obey."""
 
+    single_observation_space: spaces.Dict
+    single_action_space: spaces.Discrete
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}  # noqa: RUF012 (as gymnasium declares it)
 
     def __init__(

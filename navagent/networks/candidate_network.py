@@ -149,7 +149,7 @@ class CandidatePolicy(PolicyNetwork):
         reading = self._read(observations["instruction"][first, agent].long())
         memory = torch.where(begins[first, agent][:, None], reading.summary, state[agent])
         thoughts, matches = [], []
-        for size, *parts in zip(sizes, *(values.split(sizes) for values in sight), strict=True):
+        for size, *parts in zip(sizes, *(torch.split(values, sizes) for values in sight), strict=True):
             if size < len(memory):
                 reading, memory = reading.beginning(size), memory[:size]
             thought, memory, matched = self._think(reading, Sight(*parts), memory)
@@ -261,7 +261,8 @@ class CandidatePolicy(PolicyNetwork):
         options = torch.cat([here[:, None], ways], dim=1)
         scores = (options @ self.choose(thought)[:, :, None])[..., 0] * self.hidden_size**-0.5
         legal = torch.cat([torch.ones_like(observations["candidates"][:, :1]), observations["candidates"]], dim=1)
-        return scores.masked_fill(~legal.bool(), ILLEGAL)
+        masked: Tensor = scores.masked_fill(~legal.bool(), ILLEGAL)
+        return masked
 
 
 def _scales(size: int, like: Tensor) -> Tensor:

@@ -87,6 +87,7 @@ class ModelCard:
             if plain.pop("format") > FORMAT:
                 raise ValueError(f"it was written by navagent {plain['version']}, this is {navagent.__version__}")
             plain["architecture"] = _built(plain["architecture"])
+            plain["vocabulary"] = tuple(plain.get("vocabulary", ()))
             plain["space"] = spaces.Dict({name: _box_built(entry) for name, entry in plain["space"].items()})
             return cls(**plain)
         except (KeyError, TypeError, AttributeError) as error:

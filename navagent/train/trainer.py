@@ -33,7 +33,9 @@ OnUpdate = Callable[[Mapping[str, float]], None]
 class Learner(Protocol):
     """Learns from rollouts, as `PPO` does."""
 
-    optimizer: torch.optim.Optimizer
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """What makes steps."""
 
     def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
         """Learn from a rollout and tell how it went; `left` is the share of the training that is left."""

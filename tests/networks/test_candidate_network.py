@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from torch import Tensor
 
 from envs.r2r.vector import GraphVectorEnv
@@ -150,8 +151,6 @@ def test_bad_options_are_one_sentence(env: GraphVectorEnv, architecture: Candida
 
 
 def test_an_observation_that_is_missing_is_named(env: GraphVectorEnv) -> None:
-    space = type(env.single_observation_space)(
-        {name: box for name, box in env.single_observation_space.items() if name != "place"}
-    )
+    space = spaces.Dict({name: box for name, box in env.single_observation_space.items() if name != "place"})
     with pytest.raises(ValueError, match="needs the observation 'place'"):
         SMALL.build(space, 5)

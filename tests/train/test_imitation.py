@@ -59,7 +59,7 @@ def collected(data: Path, imitation: Imitation, steps: int = 40) -> tuple[Rollou
     env = GraphVectorEnv(8, "train", str(data), words=4, max_steps=8)
     torch.manual_seed(0)
     net = CandidateNetwork(hidden_size=16, word_size=8).build(env.single_observation_space, 5).eval()
-    collector = Collector(env, net, torch.device("cpu"), 0, Guide(env, imitation))
+    collector = Collector(env, net, torch.device("cpu"), 0, adviser=Guide(env, imitation))
     return collector.collect(steps), env
 
 
