@@ -21,9 +21,10 @@ from eval.rules import RULES
 from eval.run_directory import RunDirectory
 from eval.runner import Outcome, evaluate, evaluate_with
 from navagent.errors import ConfigError, DataError, RunError
-from navagent.ray_cluster import LOCAL, Share, connected
+from navagent.ray_cluster import Share
 from navagent.types import Action, Observation
 from policies.baselines import Random
+from tests.local_ray import local_ray
 
 SHARE = Share(0.5)
 
@@ -96,7 +97,7 @@ class Make:
 
 @pytest.fixture(scope="module", autouse=True)
 def _session() -> Iterator[None]:
-    with connected(LOCAL, 2):
+    with local_ray():
         yield
 
 
