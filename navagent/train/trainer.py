@@ -63,6 +63,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         env = make_env(config, config.agents, config.seed * 1000 + group.rank)
         _check_scenes(env, group.size)
+        self._evaluation_env().close()  # what is wrong with it is said now, not after hours
         self.network = network_for(config, env).to(self._device)
         self._card = card_for(config, env, command)
         self._env, self._identity = env, identity(config, env)
@@ -162,8 +163,7 @@ class Trainer:
     def _evaluate(self) -> None:
         """Play the validation split on the first worker and keep the best network."""
         if self._group.rank == 0:
-            options = {**self._config.evaluate_options, "trajectories": True}
-            env = make_env(self._config, self._config.agents, 0, options)
+            env = self._evaluation_env()
             means = play_split(env, self._acting, self._device)
             env.close()
             assert self._log is not None
@@ -172,6 +172,10 @@ class Trainer:
                 self._best = means["spl"]
                 self._keep("best")
         self._any(False)  # the others wait
+
+    def _evaluation_env(self) -> Any:
+        options = {**self._config.evaluate_options, "trajectories": True}
+        return make_env(self._config, self._config.agents, 0, options)
 
     def _keep(self, name: str) -> None:
         """Write the network as a weights file, on the first worker."""

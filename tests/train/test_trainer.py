@@ -120,6 +120,7 @@ def test_an_empty_room_is_learned(
         ({"env": "navagent/HousePointNva-v0"}, "The environment navagent/HousePointNva-v0 cannot be made"),
         ({"env_options": {"colour": 1}}, "The environment navagent/HousePointNav-v0 cannot be made: .*colour"),
         ({"env_options": {"houses": 0}}, "train has no houses"),
+        ({"evaluate_options": {"split": "val_unsen"}}, "val_unsen"),
         ({"env_options": {"size": 16}}, "pictures must be at least 36 pixels"),
         ({"agents": 3}, r"agents \(3\) must be a multiple of learning.mini_batches \(2\)"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
