@@ -14,7 +14,8 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from navagent.networks.cores import Recurrent
-from navagent.networks.encoders import Encoder, InstructionEncoder, PictureEncoder
+from navagent.networks.encoders import Encoder, PictureEncoder
+from navagent.networks.instruction_encoder import InstructionEncoder
 from navagent.networks.policy_network import Observations, PolicyNetwork
 
 

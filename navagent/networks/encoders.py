@@ -9,6 +9,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
+from navagent.networks.instruction_encoder import InstructionEncoder
 from navagent.networks.policy_network import Observations
 
 DEPTH_RANGE = 10.0
@@ -97,40 +98,6 @@ class PictureEncoder(nn.Module):
         together = torch.cat(scaled, dim=-1) if len(scaled) > 1 else scaled[0]
         found: Tensor = self.net[:_CONVOLUTIONS](together.permute(0, 3, 1, 2))
         return found
-
-
-class InstructionEncoder(nn.Module):
-    """A bidirectional GRU over an instruction's tokens, 0 being padding. Each different instruction is read once.
-
-    Args:
-        space: The instruction's tokens.
-        output_size: Features.
-    """
-
-    def __init__(self, space: spaces.Space[object], output_size: int = 256) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.embed = nn.Embedding(_largest(space) + 1, 64, padding_idx=0)
-        self.net = nn.GRU(64, output_size // 2, bidirectional=True, batch_first=True)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return (B, `output_size`), the last states, of (B, L) tokens."""
-        _, last, inverse, _ = self._read(tokens)
-        return torch.cat([last[0], last[1]], dim=-1)[inverse]
-
-    def words(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (B, W, `output_size`), the states at each word, and (B, W) whether there is one; W is the longest."""
-        packed, _, inverse, lengths = self._read(tokens)
-        states, _ = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
-        there = torch.arange(states.shape[1]) < lengths[:, None]
-        return states[inverse], there.to(states.device)[inverse]
-
-    def _read(self, tokens: Tensor) -> tuple[nn.utils.rnn.PackedSequence, Tensor, Tensor, Tensor]:
-        unique, inverse = torch.unique(tokens, dim=0, return_inverse=True)
-        lengths = (unique != 0).sum(dim=1).clamp(min=1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(self.embed(unique), lengths, batch_first=True, enforce_sorted=False)
-        states, last = self.net(packed)
-        return states, last, inverse, lengths
 
 
 def _turned(angles: Tensor) -> Tensor:
