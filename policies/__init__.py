@@ -11,6 +11,7 @@ _MODULES = {
     "Stop": "policies.baselines",
     "SwiftSage": "policies.swiftsage",
     "Trained": "policies.trained",
+    "TrainedOnGraph": "policies.trained_on_graph",
 }
-__all__ = ["A2Nav", "DiscussNav", "NavGPT", "Random", "ShortestPath", "Stop", "SwiftSage", "Trained"]
+__all__ = ["A2Nav", "DiscussNav", "NavGPT", "Random", "ShortestPath", "Stop", "SwiftSage", "Trained", "TrainedOnGraph"]
 __getattr__ = exports(__name__, _MODULES)

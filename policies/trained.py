@@ -57,9 +57,14 @@ class Trained(Policy):
     def __init__(self, weights: str, sample: bool = False, seed: int = 0, device: str = "auto") -> None:
         if seed < 0:
             raise ConfigError(f"A seed must be at least 0, not {seed}.")
-        self._network = _Network(find_weights(weights), find_device(device))
+        self._network = SharedNetwork(find_weights(weights), find_device(device))
+        card = self._network.card
+        if card.actions != len(ACTIONS):
+            raise ConfigError(
+                f"{self._network.file} has {card.actions} actions, and this policy {len(ACTIONS)}: {', '.join(_NAMES)}."
+            )
         self._sample, self._seed = sample, seed
-        self.needs = frozenset(self._network.card.space)
+        self.needs = frozenset(card.space)
 
     def reset(self, episode: Episode) -> None:
         """Forget everything."""
@@ -71,11 +76,7 @@ class Trained(Policy):
     def act(self, observation: Observation) -> Decision:
         """Decide; the thought is the actions' probabilities."""
         probabilities = self._think(observation)
-        if self._sample:
-            sums = np.cumsum(probabilities)
-            code = int(np.searchsorted(sums, self._random.random() * sums[-1], side="right"))
-        else:
-            code = int(probabilities.argmax())
+        code = choose(probabilities, self._random if self._sample else None)
         self._last = code + 1
         shares = zip(_NAMES, probabilities.tolist(), strict=True)
         return Decision(ACTIONS[code], ", ".join(f"{name} {share:.2f}" for name, share in shares))
@@ -93,14 +94,14 @@ class Trained(Policy):
 
     def _think(self, observation: Observation) -> NDArray[np.float64]:
         """Return the actions' probabilities, and remember the observation."""
-        step = _Step(self._network.seen(observation), self._last, self._state)
+        step = NetworkStep(self._network.seen(observation), self._last, self._state)
         ((probabilities, self._state),) = self._network.think([step])
         self._latest = observation
         return probabilities
 
 
 @dataclass(frozen=True)
-class _Step:
+class NetworkStep:
     """A step of one episode.
 
     Attributes:
@@ -114,7 +115,7 @@ class _Step:
     state: Tensor | None
 
 
-class _Network(Shared):
+class SharedNetwork(Shared):
     """A network that all workers share.
 
     Args:
@@ -125,12 +126,8 @@ class _Network(Shared):
     def __init__(self, file: Path, device: torch.device) -> None:
         self.file, self._device = file, device
         self._network, self.card = load(file, device)
-        if self.card.actions != len(ACTIONS):
-            raise ConfigError(
-                f"{file} has {self.card.actions} actions, and this policy {len(ACTIONS)}: {', '.join(_NAMES)}."
-            )
         # Nobody is waited for: while a batch runs, the next one gathers.
-        self.think: Batcher[_Step, tuple[NDArray[np.float64], Tensor]] = Batcher(self._run, MOST, gather_s=0.0)
+        self.think: Batcher[NetworkStep, tuple[NDArray[np.float64], Tensor]] = Batcher(self._run, MOST, gather_s=0.0)
 
     def seen(self, observation: Observation) -> dict[str, NDArray[Any]]:
         """Return what the network takes of an observation.
@@ -164,7 +161,7 @@ class _Network(Shared):
         return {name: known[name] for name in space}
 
     @torch.inference_mode()
-    def _run(self, steps: Sequence[_Step]) -> list[tuple[NDArray[np.float64], Tensor]]:
+    def _run(self, steps: Sequence[NetworkStep]) -> list[tuple[NDArray[np.float64], Tensor]]:
         """Return each step's probabilities and next state."""
         device = self._device
         seen = {
@@ -177,6 +174,14 @@ class _Network(Shared):
         begins = torch.tensor([step.state is None for step in steps], device=device)
         logs, _, state = self._network.step(seen, last, state, begins)
         return list(zip(logs.double().exp().cpu().numpy(), state, strict=True))
+
+
+def choose(probabilities: NDArray[np.float64], random: np.random.Generator | None) -> int:
+    """Return the likeliest action's code, or one drawn by its probability."""
+    if random is None:
+        return int(probabilities.argmax())
+    sums = np.cumsum(probabilities)
+    return int(np.searchsorted(sums, random.random() * sums[-1], side="right"))
 
 
 def find_weights(name: str) -> Path:

@@ -98,7 +98,6 @@ class CandidatePolicy(PolicyNetwork):
         assert isinstance(words, spaces.Box)
         self.hidden_size, self.word_dropout, self.place_dropout = hidden_size, word_dropout, place_dropout
         self.embed = nn.Embedding(int(words.high.max()) + 1, word_size, padding_idx=PADDING)
-        nn.init.normal_(self.embed.weight, std=word_size**-0.5)
         self.drop = nn.Dropout(dropout)
         self.reader = nn.LSTM(word_size, hidden_size // 2, bidirectional=True, batch_first=True)
         self.begin = nn.Linear(hidden_size, 2 * hidden_size)
@@ -217,11 +216,12 @@ class CandidatePolicy(PolicyNetwork):
         return torch.where(left_out[agents, place], PADDING, place)
 
     def _see(self, observations: Observations, place: Tensor) -> Sight:
-        """Return (B,) panoramas: each sector's mean word and direction."""
+        """Return (B,) panoramas: each sector's words, added up, and direction."""
         flat = place.flatten(0, 1)
         total = embedding_bag(flat, self.embed.weight, mode="sum", padding_idx=PADDING)
-        mean = total / (flat != PADDING).sum(dim=1, keepdim=True).clamp(min=1)
-        words = mean.view(*place.shape[:2], -1)
+        # Words are independent at first, so this keeps their variance, however many there are.
+        total = total / (flat != PADDING).sum(dim=1, keepdim=True).clamp(min=1).sqrt()
+        words = total.view(*place.shape[:2], -1)
         around = observations["around"].to(words.dtype)
         last = observations["move"].to(words.dtype) * _scales(MOVE, words)
         return Sight(torch.cat([self.drop(words), around], dim=-1), place, last)

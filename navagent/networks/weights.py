@@ -186,7 +186,7 @@ def _constructed(entry: Any) -> Any:
 def _box_described(name: str, space: spaces.Space[Any]) -> dict[str, Any]:
     if not isinstance(space, spaces.Box):
         raise ConfigError(f"A weights file knows observations that are arrays, and '{name}' is a {space}.")
-    low, high = space.low.min().item(), space.high.max().item()
+    low, high = (space.low.min() + 0).item(), (space.high.max() + 0).item()  # a flag's bounds as 0 and 1
     return {"shape": list(space.shape), "dtype": str(space.dtype), "low": low, "high": high}
 
 
