@@ -25,6 +25,7 @@ from envs.houses.tasks import CATEGORIES, TASKS
 from envs.houses.words import LONGEST, WORDS
 from envs.recording import Walks
 from navagent.errors import ConfigError, nearest
+from navagent.instructions import InstructionSpace
 from navagent.types import Pose
 
 Arrays = dict[str, NDArray[Any]]
@@ -257,7 +258,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
             "compass": spaces.Box(-math.pi, math.pi, (1,), np.float32),
             "pointgoal_with_gps_compass": spaces.Box(-FARTHEST, FARTHEST, (2,), np.float32),
             "objectgoal": spaces.Box(0, len(CATEGORIES) - 1, (1,), np.int64),
-            "instruction": spaces.Box(0, len(WORDS) - 1, (LONGEST,), np.int32),
+            "instruction": InstructionSpace(WORDS, LONGEST),
         }
         given = {
             "pointnav": ("gps", "compass", "pointgoal_with_gps_compass"),

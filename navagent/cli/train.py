@@ -21,6 +21,7 @@ from rich.progress import Progress, TextColumn
 from eval.run_directory import RunDirectory
 from navagent.cli.options import parse
 from navagent.errors import ConfigError
+from navagent.networks.vlm.architecture import VLMNetwork  # noqa: F401 (so that its name alone is known)
 from navagent.train.config import TrainConfig
 
 DESCRIPTION = (

@@ -1,0 +1,163 @@
+"""Vision towers that learn from scratch: from pictures to features."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from navagent.networks.policy_network import Observations
+from navagent.networks.vlm.architecture import Tower
+from navagent.networks.vlm.pictures import CHANNELS, resized, stacked
+
+_CONVOLUTIONS = ((8, 4), (4, 2), (3, 1))
+"""Kernels and strides, pixels (Mnih et al. 2015; habitat-baselines' `simple_cnn.py`)."""
+
+
+class VisionTower(nn.Module, ABC):
+    """Makes features of pictures.
+
+    Attributes:
+        names: The observations that it sees.
+        grid: Rows and columns of patches; (1, 1) where it gives one vector for the whole picture.
+        output_size: Features of a patch.
+    """
+
+    names: tuple[str, ...]
+    grid: tuple[int, int]
+    output_size: int
+
+    @abstractmethod
+    def forward(self, observations: Observations) -> Tensor:
+        """Return (B, rows x columns, `output_size`) of pictures (B, H, W, channels), row by row."""
+
+
+class ScratchTower(VisionTower):
+    """What towers from scratch share: colour and depth, stacked and resized.
+
+    Args:
+        options: The tower.
+        space: What one agent observes.
+
+    Raises:
+        ValueError: There are no pictures, or they differ in size.
+    """
+
+    def __init__(self, options: Tower, space: spaces.Dict) -> None:
+        super().__init__()
+        self.names = tuple(name for name in CHANNELS if name in space.spaces)
+        self.channels = sum(CHANNELS[name] for name in self.names)
+        self.resize, self.side = options.resize, options.image_size
+        self.size = (self.side, self.side) if self.side else picture_size(space, self.names)
+        self.output_size = options.width
+
+    def pictures(self, observations: Observations) -> Tensor:
+        """Return (B, channels, height, width)."""
+        weight = next(self.parameters())
+        found = stacked(observations, self.names, weight.dtype)
+        return resized(found, self.side, self.resize, found.new_zeros(self.channels)) if self.side else found
+
+
+def picture_size(space: spaces.Dict, names: Sequence[str]) -> tuple[int, int]:
+    """Return height and width of pictures.
+
+    Raises:
+        ValueError: There are none, or they differ in size.
+    """
+    sizes = {shape[:2] for name in names if (shape := space[name].shape) is not None}
+    if len(sizes) != 1:
+        raise ValueError(f"the vision tower needs pictures of one size, and the environment shows {sizes or 'none'}")
+    height, width = sizes.pop()
+    return height, width
+
+
+class ConvolutionTower(ScratchTower):
+    """Three convolutions; each patch knows where it is, or one layer sees all of them.
+
+    Raises:
+        ValueError: The pictures are too small.
+    """
+
+    def __init__(self, options: Tower, space: spaces.Dict) -> None:
+        super().__init__(options, space)
+        sides = list(self.size)
+        for kernel, stride in _CONVOLUTIONS:
+            sides = [(side - kernel) // stride + 1 for side in sides]
+        if min(sides) < 1:
+            raise ValueError(f"pictures must be at least 36 pixels wide and high for convolutions, not {self.size}")
+        layers: list[nn.Module] = []
+        widths = (self.channels, 32, 64, options.width)
+        for (kernel, stride), before, after in zip(_CONVOLUTIONS, widths, widths[1:], strict=False):
+            layers += [nn.Conv2d(before, after, kernel, stride), nn.ReLU()]
+        self.net = nn.Sequential(*layers)
+        whole = options.features == "picture"
+        self.grid = (1, 1) if whole else (sides[0], sides[1])
+        patches = sides[0] * sides[1]
+        self.whole = nn.Sequential(nn.Linear(patches * options.width, options.width), nn.ReLU()) if whole else None
+        self.places = None if whole else nn.Parameter(torch.randn(patches, options.width) * 0.02)
+        for layer in (*self.net, *(self.whole or ())):
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.orthogonal_(layer.weight, math.sqrt(2))
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, observations: Observations) -> Tensor:
+        """Return features."""
+        found: Tensor = self.net(self.pictures(observations)).flatten(2).transpose(1, 2)
+        if self.whole is not None:
+            whole: Tensor = self.whole(found.flatten(1))[:, None]
+            return whole
+        assert self.places is not None
+        return found + self.places
+
+
+class TransformerTower(ScratchTower):
+    """A ViT (Dosovitskiy et al. 2021, arXiv 2010.11929): patches and a class token with learned places.
+
+    Raises:
+        ValueError: The pictures are not whole patches.
+    """
+
+    def __init__(self, options: Tower, space: spaces.Dict) -> None:
+        super().__init__(options, space)
+        height, width = self.size
+        if height % options.patch or width % options.patch:
+            raise ValueError(
+                f"pictures of {height} x {width} pixels are not made of whole patches of {options.patch}: set "
+                "tower.patch or tower.image_size"
+            )
+        if options.width % options.heads:
+            raise ValueError(f"tower.width ({options.width}) must be a multiple of tower.heads ({options.heads})")
+        grid = (height // options.patch, width // options.patch)
+        self.cut = nn.Conv2d(self.channels, options.width, options.patch, options.patch)
+        self.whole = nn.Parameter(torch.randn(1, 1, options.width) * 0.02)
+        self.places = nn.Parameter(torch.randn(1 + grid[0] * grid[1], options.width) * 0.02)
+        self.net = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                options.width,
+                options.heads,
+                4 * options.width,
+                dropout=0.0,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            for _ in range(options.layers)
+        )
+        self.norm = nn.LayerNorm(options.width)
+        self.picture = options.features == "picture"
+        self.grid = (1, 1) if self.picture else grid
+
+    def forward(self, observations: Observations) -> Tensor:
+        """Return features."""
+        patches = self.cut(self.pictures(observations)).flatten(2).transpose(1, 2)
+        found = torch.cat([self.whole.expand(len(patches), -1, -1), patches], dim=1) + self.places
+        for layer in self.net:
+            found = layer(found)
+        found = self.norm(found)
+        kept: Tensor = found[:, :1] if self.picture else found[:, 1:]
+        return kept
