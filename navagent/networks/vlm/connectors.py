@@ -25,14 +25,8 @@ class VisualTokens(nn.Module, ABC):
     tokens: int
 
     @abstractmethod
-    def forward(self, features: Tensor, text: Tensor | None = None, read: Tensor | None = None) -> Tensor:
-        """Return (B, `tokens`, D) of features (B, patches, V).
-
-        Args:
-            features: Of the vision tower.
-            text: (B, L, D), a text that the features are read under; only a Q-Former uses it.
-            read: (B, L) bool, which of the text's tokens there are.
-        """
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (B, `tokens`, D) of features (B, patches, V)."""
 
 
 def connector(options: Connector, grid: tuple[int, int], features: int, width: int) -> VisualTokens:
@@ -74,7 +68,7 @@ class Projection(VisualTokens):
             before = size
         self.net = nn.Sequential(*layers, nn.Linear(before, width))
 
-    def forward(self, features: Tensor, text: Tensor | None = None, read: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """Return tokens."""
         if self.fields != self.grid:
             pooled = adaptive_avg_pool2d(features.transpose(1, 2).unflatten(2, self.grid), self.fields)
@@ -98,54 +92,43 @@ def _fields(tokens: int, grid: tuple[int, int]) -> tuple[int, int]:
 
 
 class QFormer(VisualTokens):
-    """Learned queries that attend to each other (and to a text) and to the patches.
+    """Learned queries that attend to each other and to the patches.
 
-    BLIP-2's Q-Former (Li et al. 2023, arXiv 2301.12597, section 3.1), with cross-attention in every layer. A text goes
-    through the same self-attention and feed-forward layers of its own, so that queries read the picture under it
-    (InstructBLIP: Dai et al. 2023, arXiv 2305.06500, section 2.3; EmbodiedGPT's Embodied-Former: Mu et al. 2023,
-    arXiv 2305.15021, section 3.2).
+    BLIP-2's Q-Former (Li et al. 2023, arXiv 2301.12597, section 3.1) without text, with cross-attention in every layer.
     """
 
     def __init__(self, options: Connector, features: int, width: int) -> None:
         super().__init__()
         self.tokens, inner = options.tokens, options.width
         self.queries = nn.Parameter(torch.randn(1, options.tokens, inner) * 0.02)
-        self.input, self.words, self.output = nn.Linear(features, inner), nn.Linear(width, inner), _output(inner, width)
+        self.input, self.output = nn.Linear(features, inner), _output(inner, width)
         self.layers = nn.ModuleList(_QueryLayer(inner, options.heads) for _ in range(options.layers))
 
-    def forward(self, features: Tensor, text: Tensor | None = None, read: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """Return tokens."""
         patches, found = self.input(features), self.queries.expand(len(features), -1, -1)
-        words = None if text is None else self.words(text.to(patches.dtype))
-        seen = None
-        if read is not None:
-            seen = torch.cat([read.new_ones(len(read), self.tokens), read], dim=1)
         for layer in self.layers:
-            found, words = layer(found, patches, words, seen)
+            found = layer(found, patches)
         tokens: Tensor = self.output(found)
         return tokens
 
 
 class _QueryLayer(nn.Module):
-    """Self-attention over queries and text, cross-attention of the queries, feed-forward layers."""
+    """Self-attention, cross-attention, feed-forward layers."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.before_self, self.own = nn.LayerNorm(width), Attention(width, heads)
         self.before_cross, self.cross, self.patches = nn.LayerNorm(width), Attention(width, heads), nn.LayerNorm(width)
-        self.feed, self.feed_words = feed_forward(width), feed_forward(width)
+        self.feed = feed_forward(width)
 
-    def forward(
-        self, queries: Tensor, patches: Tensor, words: Tensor | None, seen: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return queries and words after this layer."""
-        count = queries.shape[1]
-        together = queries if words is None else torch.cat([queries, words], dim=1)
-        normed = self.before_self(together)
-        together = together + self.own(normed, normed, seen)
-        queries, words = together[:, :count], None if words is None else together[:, count:]
+    def forward(self, queries: Tensor, patches: Tensor) -> Tensor:
+        """Return the queries after this layer."""
+        normed = self.before_self(queries)
+        queries = queries + self.own(normed, normed)
         queries = queries + self.cross(self.before_cross(queries), self.patches(patches))
-        return queries + self.feed(queries), None if words is None else words + self.feed_words(words)
+        found: Tensor = queries + self.feed(queries)
+        return found
 
 
 class Resampler(VisualTokens):
@@ -161,7 +144,7 @@ class Resampler(VisualTokens):
         self.input, self.output = nn.Linear(features, inner), _output(inner, width)
         self.layers = nn.ModuleList(LatentLayer(inner, options.heads) for _ in range(options.layers))
 
-    def forward(self, features: Tensor, text: Tensor | None = None, read: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """Return tokens."""
         patches, found = self.input(features), self.latents.expand(len(features), -1, -1)
         for layer in self.layers:

@@ -72,6 +72,10 @@ class LanguageModel(nn.Module):
         found: Tensor = self.model.get_input_embeddings()(tokens)
         return found
 
+    def freeze_words(self) -> None:
+        """Keep the tokens' features as they are: who reads none would wait for their gradients."""
+        self.model.get_input_embeddings().requires_grad_(False)
+
     def forward(self, embedded: Tensor, position: Tensor, seen: Tensor, kept: Cache) -> Tensor:
         """Return (N, Q, `output_size`).
 

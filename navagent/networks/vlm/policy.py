@@ -67,6 +67,8 @@ class VLMPolicy(PolicyNetwork):
             visual = self.history.tokens
         self.words = self._words(options.language.instruction_tokens, asked)
         self.longest = 0 if self.words is None else self.words.longest
+        if self.words is None:
+            self.language.freeze_words()
         self.sensors = _sensors(space, self.tower.names, actions, self.see_actions)
         self.sensor_token = None if self.sensors is None else nn.Linear(self.sensors.output_size, width)
         self.tokens = visual + (self.sensors is not None)
@@ -220,7 +222,7 @@ class VLMPolicy(PolicyNetwork):
         tokens, lengths = self.words(texts.flatten(0, 1))
         lengths = lengths.view(agents, count) * (first < length)
         read = int(lengths.max())
-        return lengths, self.language.embed(tokens[:, :read].view(agents, count * read))
+        return lengths, self.language.embed(tokens[:, :read].reshape(agents, count * read))
 
     def _heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and values in the heads' precision, under autocast too: probabilities' ratios need it."""

@@ -1,0 +1,117 @@
+"""What learns and what stays, and how much of it there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+transformers = pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
+
+from navagent.networks.policy_network import PolicyNetwork  # noqa: E402
+from navagent.networks.vlm.architecture import Connector, Language, VLMNetwork  # noqa: E402
+from navagent.networks.vlm.connectors import connector  # noqa: E402
+from tests.networks.vlm.made_up import ACTIONS, LLAMA, SPACE, build, observed  # noqa: E402
+from tests.tiny_models import make_llama  # noqa: E402
+
+LLAMA_7B: dict[str, Any] = {
+    "model_type": "llama",
+    "vocab_size": 32_000,
+    "hidden_size": 4096,
+    "intermediate_size": 11_008,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+}
+"""Touvron et al. 2023, arXiv 2302.13971, table 2; the feed-forward size is that of the published weights."""
+
+
+def _loss(network: PolicyNetwork, seed: int = 0) -> torch.Tensor:
+    """Return how badly a network tells bright from dark: the action is the brightness, in four steps."""
+    begins = torch.zeros(3, 8, dtype=torch.bool)
+    begins[0] = True
+    seen = observed(begins, seed=seed)
+    wanted = torch.randint(0, ACTIONS, begins.shape, generator=torch.Generator().manual_seed(seed))
+    seen["rgb"] = (wanted[..., None, None, None] * 80).expand(seen["rgb"].shape).to(torch.uint8)
+    logits, values = network(seen, torch.zeros_like(wanted), network.new_state(8), begins)
+    return cross_entropy(logits.flatten(0, 1), wanted.flatten()) + 0.01 * (values**2).mean()
+
+
+@pytest.mark.parametrize("tuning", ["frozen", "lora", "full"])
+def test_gradients_are_where_they_should_be(tuning: Literal["frozen", "lora", "full"]) -> None:
+    if tuning == "lora":
+        pytest.importorskip("peft", reason="needs peft: pip install peft")
+    network = build(language__tuning=tuning, connector__kind="qformer")
+    _loss(network).backward()  # type: ignore[no-untyped-call]
+    learning = {name for name, weights in network.named_parameters() if weights.grad is not None}
+    language = {name for name, _ in network.named_parameters() if name.startswith("language.")}
+    wanted = {"frozen": set(), "lora": {name for name in language if "lora_" in name}, "full": language}[tuning]
+    assert learning & language == wanted
+    assert learning - language == {name for name, _ in network.named_parameters()} - language
+    assert learning == {name for name, weights in network.named_parameters() if weights.requires_grad}
+    assert (tuning == "frozen") == (not wanted)
+
+
+def test_a_frozen_language_model_is_learned_around() -> None:
+    network = build(language__tuning="frozen")
+    before = {name: weights.clone() for name, weights in network.named_parameters() if name.startswith("language.")}
+    optimizer = torch.optim.Adam([weights for weights in network.parameters() if weights.requires_grad], lr=3e-3)
+    first = _loss(network).item()
+    for seed in range(25):
+        optimizer.zero_grad()
+        _loss(network, seed).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert _loss(network, 99).item() < 0.5 * first
+    assert before
+    assert all(torch.equal(weights, before[name]) for name, weights in network.named_parameters() if name in before)
+
+
+def test_the_size_of_llama_7b_is_the_papers() -> None:
+    """On the meta device, where weights have shapes and no numbers."""
+    language = Language(config=LLAMA_7B, tuning="frozen", dtype="bfloat16")
+    with torch.device("meta"):
+        network = VLMNetwork(language=language).build(SPACE, ACTIONS)
+        tower = transformers.ViTMAEModel(transformers.ViTMAEConfig(mask_ratio=0.0))
+        bridge = connector(Connector(activation="relu"), (1, 1), 768, 4096)
+    sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
+    assert sizes["language"] + 32_000 * 4096 == 6_738_415_616  # 6.7 B with the output layer, which policies do not have
+    assert sum(p.numel() for p in tower.parameters() if p.requires_grad) + 197 * 768 == 85_798_656  # 86 M: ViT-B
+    assert sum(p.numel() for p in bridge.parameters()) == 768 * 4096 + 4096 + 4096 * 4096 + 4096
+    assert sizes["head"] == (4096 + 1 + 2) * 512 + (512 + 1 + 2) * 512
+    learned = {name.split(".")[0] for name, weights in network.named_parameters() if weights.requires_grad}
+    assert "language" not in learned
+    assert network.new_state(1).dtype == torch.bfloat16
+    assert network.new_state(1).shape == (1, 32 * 2 * 32 * 128 * (7 + 32 * 2) + 2)
+
+
+@pytest.mark.parametrize("tuning", ["frozen", "lora", "full"])
+def test_saved_and_loaded_it_acts_the_same(tuning: Literal["frozen", "lora", "full"], tmp_path: Path) -> None:
+    """With a checkpoint whose frozen weights are not saved again."""
+    if tuning == "lora":
+        pytest.importorskip("peft", reason="needs peft: pip install peft")
+    folder = str(make_llama(tmp_path / "llama"))
+    changes = {"language": Language(folder, tuning=tuning)}
+    network = build(**changes)
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.add_(torch.randn_like(weights) * 0.1 if weights.requires_grad else 0)
+    torch.save(network.state_dict(), tmp_path / "network.pt")
+    other = build(**changes)
+    other.load_state_dict(torch.load(tmp_path / "network.pt"))
+    assert _loss(network).item() == _loss(other).item()
+    saved = [name for name in network.state_dict() if name.startswith("language.model.") and "lora_" not in name]
+    assert bool(saved) == (tuning == "full")
+
+
+def test_weights_of_another_checkpoint_are_refused(tmp_path: Path) -> None:
+    network = build(language=Language(str(make_llama(tmp_path / "one"))))
+    other = build(language=Language(str(make_llama(tmp_path / "other", context=512))))
+    with pytest.raises(RuntimeError, match="are not those that this network was trained with"):
+        other.load_state_dict(network.state_dict())
+
+
+def test_without_a_checkpoint_everything_is_saved() -> None:
+    network, other = build(language__config=LLAMA), build(language__config=LLAMA, language__tuning="frozen")
+    assert network.state_dict().keys() == other.state_dict().keys()
