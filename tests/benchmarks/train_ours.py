@@ -17,11 +17,11 @@ from tests.benchmarks.train_rivals import Clock, Curve, write
 
 def main() -> None:
     """Train and keep the curve."""
-    way, seed, steps, out = sys.argv[1:]
+    way, seed, steps, sight, out = sys.argv[1:]
     workers = 1 if way == "ours_alone" else 2
     config = TrainConfig(
         env="navagent/HousePointNav-v0",
-        env_options=T.task(),
+        env_options=T.task(sight == "blind"),
         evaluate_options={"split": "val_unseen", "houses": 1},
         agents=T.AGENTS // workers,
         steps=int(steps),
@@ -36,6 +36,7 @@ def main() -> None:
             normalise_advantages=True,
         ),
         network=T.NETWORK,
+        precision="bf16" if way == "ours_bf16" else "full",
         threads=2 // workers,
         save_seconds=1e9,
     )

@@ -1,9 +1,10 @@
 """PPO training against RLlib's PPO and Stable-Baselines3's recurrent PPO: steps per second, and return per step.
 
-`python -m tests.benchmarks.train_rivals` (about 10 minutes on 2 cores; the rivals need `pip install sb3-contrib` and
-`pip install 'ray[rllib]'`). All train the same network (three convolutions over 64 x 64 depth, an LSTM of 256) on the
-same PointNav houses with the same numbers of agents, steps per rollout, epochs and mini-batches. Each way has both
-cores: ours as two workers, the rivals with two threads (RLlib faster with one process here than with runners).
+`python -m tests.benchmarks.train_rivals --steps 20000`, and with `--blind --steps 100000` for curves (each about 10
+minutes on 2 cores; the rivals need `pip install sb3-contrib` and `pip install 'ray[rllib]'`). All train the same
+network (three convolutions over 64 x 64 depth, an LSTM of 256) in the same PointNav houses with the same numbers of
+agents, steps per rollout, epochs and mini-batches. Each way has both cores: ours as two workers, the rivals with two
+threads.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.train_task import AGENTS, EPOCHS, MINI_BATCHES, STEPS, task
+from tests.benchmarks.train_task import AGENTS, EPOCHS, MINI_BATCHES, STEPS
 
 Curve = list[tuple[float, float, float]]
 """Steps, seconds, mean return of the newest 100 episodes."""
@@ -37,12 +38,22 @@ def rate(curve: Curve) -> float:
     return statistics.median((b[0] - a[0]) / (b[1] - a[1]) for a, b in itertools.pairwise(curve))
 
 
-def run(way: str, seed: int, steps: int) -> Curve:
-    """Train in a process of its own."""
+def run(way: str, seed: int, steps: int, sight: str) -> Curve:
+    """Train in a process of its own; `sight` is depth or blind."""
     module = "train_rllib" if way == "rllib" else "train_sb3" if way == "sb3" else "train_ours"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "curve.json")
-        command = [sys.executable, "-W", "ignore", "-m", f"tests.benchmarks.{module}", way, str(seed), str(steps)]
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            f"tests.benchmarks.{module}",
+            way,
+            str(seed),
+            str(steps),
+            sight,
+        ]
         done = subprocess.run([*command, str(out)], capture_output=True, text=True, check=False)
         if not out.exists():
             print(f"  {way} did not run: {done.stderr.strip().splitlines()[-1:]}")
@@ -55,15 +66,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--blind", action="store_true", help="without pictures: more steps in the same time")
     parser.add_argument("--ways", nargs="*", default=list(WAYS.values()))
     options = parser.parse_args()
+    sight = "blind" if options.blind else "depth"
     shown = f"{AGENTS} agents, {STEPS} steps per rollout, {EPOCHS} epochs of {MINI_BATCHES} mini-batches"
-    print(f"{options.steps:,} steps of PointNav at {task()['size']} pixels; {shown}; {options.seeds} seeds")
+    print(f"{options.steps:,} steps of PointNav ({sight}); {shown}; {options.seeds} seeds")
     found: dict[str, list[Curve]] = {}
     for seed in range(options.seeds):  # in turns, so that a noisy neighbour meets all of them
         for name, way in WAYS.items():
             if way in options.ways:
-                found.setdefault(name, []).append(run(way, seed, options.steps))
+                found.setdefault(name, []).append(run(way, seed, options.steps, sight))
                 curve = found[name][-1]
                 if curve:
                     print(

@@ -54,12 +54,12 @@ class Ours(TorchRLModule, ValueFunctionAPI):
 
 def main() -> None:
     """Train and keep the curve."""
-    _, seed, steps, out = sys.argv[1:]
+    _, seed, steps, sight, out = sys.argv[1:]
     torch.set_num_threads(2)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     config = (
         PPOConfig()
-        .environment("navagent/HousePointNav-v0", env_config={**T.task(), "seed": int(seed)})
+        .environment("navagent/HousePointNav-v0", env_config={**T.task(sight == "blind"), "seed": int(seed)})
         .env_runners(
             num_env_runners=0,
             num_envs_per_env_runner=T.AGENTS,

@@ -96,11 +96,11 @@ class Watch(BaseCallback):
 
 def main() -> None:
     """Train and keep the curve."""
-    _, seed, steps, out = sys.argv[1:]
+    _, seed, steps, sight, out = sys.argv[1:]
     torch.set_num_threads(2)
     model = RecurrentPPO(
         "MultiInputLstmPolicy",
-        VecMonitor(Houses(T.make(T.AGENTS, int(seed)))),
+        VecMonitor(Houses(T.make(T.AGENTS, int(seed), sight == "blind"))),
         learning_rate=T.LEARNING_RATE,
         n_steps=T.STEPS,
         batch_size=T.AGENTS * T.STEPS // T.MINI_BATCHES,

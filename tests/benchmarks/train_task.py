@@ -14,12 +14,13 @@ LEARNING_RATE, ENTROPY_WEIGHT, MAX_GRADIENT_NORM = 2.5e-4, 0.01, 0.2
 NETWORK = SensorNetwork(hidden_size=256, memory="lstm")
 
 
-def task() -> dict[str, Any]:
-    """Return the environment's options."""
-    return {"size": 64, "sensors": ("depth",), "houses": 16, "residents": 8, "max_steps": 200}
+def task(blind: bool = False) -> dict[str, Any]:
+    """Return the environment's options; `blind` leaves the pictures out."""
+    sensors = () if blind else ("depth",)
+    return {"size": 64, "sensors": sensors, "houses": 16, "residents": 8, "max_steps": 200}
 
 
-def make(agents: int, seed: int) -> Any:
+def make(agents: int, seed: int, blind: bool = False) -> Any:
     """Return the vector environment."""
     kind = "vector_entry_point"
-    return gymnasium.make_vec("navagent/HousePointNav-v0", agents, vectorization_mode=kind, seed=seed, **task())
+    return gymnasium.make_vec("navagent/HousePointNav-v0", agents, vectorization_mode=kind, seed=seed, **task(blind))
