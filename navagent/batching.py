@@ -35,14 +35,20 @@ class Batcher(Shared, Generic[Item, Result]):
             at once. An exception that it raises is every item's.
         most: Items per batch.
         gather_s: Seconds to wait for further items before a batch that is not full is run.
+        expected: Says how many items there may be at once, if that is known: for more than those nobody waits.
     """
 
     def __init__(
-        self, run: Callable[[Sequence[Item]], Sequence[Result | Exception]], most: int, gather_s: float = 0.02
+        self,
+        run: Callable[[Sequence[Item]], Sequence[Result | Exception]],
+        most: int,
+        gather_s: float = 0.02,
+        expected: Callable[[], int] | None = None,
     ) -> None:
         self._run = run
         self._most = most
         self._gather_s = gather_s
+        self._expected = expected or (lambda: most)
         self._waiting: deque[_Ticket[Item, Result]] = deque()
         self._running = False
         self._changed = threading.Condition()
@@ -70,7 +76,8 @@ class Batcher(Shared, Generic[Item, Result]):
                 return []
             self._running = True
             until = time.monotonic() + self._gather_s
-            while len(self._waiting) < self._most and (left := until - time.monotonic()) > 0:
+            full = min(self._most, self._expected())
+            while len(self._waiting) < full and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
             return [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
 

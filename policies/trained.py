@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -32,6 +33,9 @@ _CODES = {type(action): code for code, action in enumerate(ACTIONS)}
 
 MOST = 64
 """Episodes whose next steps are computed at once."""
+
+GATHER_S = 0.002
+"""Seconds that a step waits for those of other episodes: about as long as one takes."""
 
 HFOV_SLACK = 1e-3
 """Radians by which angles of view may differ."""
@@ -68,6 +72,7 @@ class Trained(Policy):
 
     def reset(self, episode: Episode) -> None:
         """Forget everything."""
+        self._network.players.add(self)
         self._random = np.random.default_rng([self._seed, zlib.crc32(episode.episode_id.encode())])
         self._state: Tensor | None = None
         self._last = 0
@@ -121,13 +126,18 @@ class SharedNetwork(Shared):
     Args:
         file: The weights.
         device: Where it runs.
+
+    Attributes:
+        players: Policies that play with it; each adds itself when an episode begins.
     """
 
     def __init__(self, file: Path, device: torch.device) -> None:
         self.file, self._device = file, device
         self._network, self.card = load(file, device)
-        # Nobody is waited for: while a batch runs, the next one gathers.
-        self.think: Batcher[NetworkStep, tuple[NDArray[np.float64], Tensor]] = Batcher(self._run, MOST, gather_s=0.0)
+        self.players: WeakSet[Policy] = WeakSet()
+        self.think: Batcher[NetworkStep, tuple[NDArray[np.float64], Tensor]] = Batcher(
+            self._run, MOST, GATHER_S, lambda: len(self.players)
+        )
 
     def seen(self, observation: Observation) -> dict[str, NDArray[Any]]:
         """Return what the network takes of an observation.

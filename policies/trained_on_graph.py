@@ -68,6 +68,7 @@ class TrainedOnGraph(Policy):
 
     def reset(self, episode: Episode) -> None:
         """Forget everything."""
+        self._network.players.add(self)
         self._random = np.random.default_rng([self._seed, zlib.crc32(episode.episode_id.encode())])
         self._state: Tensor | None = None
         self._last = 0

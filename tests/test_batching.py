@@ -104,3 +104,11 @@ def test_what_is_too_large_together_is_run_in_halves_and_alone_gets_its_error() 
     *fitting, too_large, last = in_halves(run, [9, 2, 11, 5], MemoryError)
     assert (fitting, last) == ([90, 20], 50)
     assert isinstance(too_large, MemoryError)
+
+
+def test_nobody_waits_for_more_than_can_come() -> None:
+    doubling = Doubling()
+    batcher = Batcher(doubling, most=8, gather_s=60.0, expected=lambda: 2)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda number: batcher([number]), (2, 4))) == [[4], [8]]
+    assert doubling.sizes == [2]
