@@ -146,6 +146,8 @@ def load(file: Path, device: str | torch.device = "cpu") -> tuple[PolicyNetwork,
 # ------------------------------------------------------------------------------------------ options as JSON
 def _described(value: Any) -> Any:
     """Return options as a configuration has them: a class by its path, with its arguments."""
+    if isinstance(value, list | tuple):
+        return [_described(part) for part in value]
     if not is_dataclass(value) or isinstance(value, type):
         return value
     kind = type(value)

@@ -50,6 +50,7 @@ class Nested(Architecture):
     """An architecture of somebody else's."""
 
     size: Size
+    further: tuple[Size, ...] = (Size(1), Size(2))
 
     def build(self, space: spaces.Dict, actions: int) -> PolicyNetwork:
         return SensorNetwork(hidden_size=self.size.hidden).build(space, actions)
