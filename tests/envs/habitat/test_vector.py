@@ -22,6 +22,7 @@ from envs.habitat.order import Order
 from envs.habitat.vector import METRICS, HabitatVectorEnv
 from envs.houses.lockstep import METRICS as HOUSE_METRICS
 from envs.houses.vector import HouseVectorEnv
+from eval.rules import RULES
 from navagent.errors import ConfigError
 from navagent.types import Forward, TurnLeft, TurnRight
 from tests.envs.habitat import stand_in
@@ -238,3 +239,30 @@ def test_bad_actions_are_refused(env: StandInVector) -> None:
     env.reset()
     with pytest.raises(ValueError, match="3 integers from 0 to 3"):
         env.step(np.array([0, 1, 4]))
+
+
+def test_trajectories_are_scored_as_the_metrics_that_are_told(folder: Path) -> None:
+    env = make(folder, "r2r", agents=2, trajectories=True, max_steps=30)
+    single = StandInCE("val_unseen", str(folder), "v1-3_preprocessed", python=sys.executable, rgb=8, depth=8)
+    observations, _ = env.reset(seed=0)
+    first = single.reset(single.episodes[0])
+    assert first.readings is not None
+    assert first.readings["instruction"].tobytes() == observations["instruction"][0].tobytes()
+    rng, ended = np.random.default_rng(0), 0
+    while ended < 6:
+        *_, infos = env.step(rng.choice(4, 2, p=(0.05, 0.65, 0.15, 0.15)))
+        for i in np.flatnonzero(infos["_trajectory"]):
+            scores = RULES[env.rules].score(infos["trajectory"][i])
+            names = {
+                "success": "sr",
+                "spl": "spl",
+                "oracle_success": "osr",
+                "distance_to_goal": "ne",
+                "path_length": "tl",
+            }
+            for told, name in names.items():
+                assert infos[told][i] == pytest.approx(scores[name], abs=1e-9)
+            assert 0 < scores["ndtw"] <= 1
+            ended += 1
+    env.close()
+    single.close()
