@@ -36,7 +36,8 @@ def _loss(network: PolicyNetwork, seed: int = 0) -> torch.Tensor:
     wanted = torch.randint(0, ACTIONS, begins.shape, generator=torch.Generator().manual_seed(seed))
     seen["rgb"] = (wanted[..., None, None, None] * 80).expand(seen["rgb"].shape).to(torch.uint8)
     logits, values = network(seen, torch.zeros_like(wanted), network.new_state(8), begins)
-    return cross_entropy(logits.flatten(0, 1), wanted.flatten()) + 0.01 * (values**2).mean()
+    loss: torch.Tensor = cross_entropy(logits.flatten(0, 1), wanted.flatten()) + 0.01 * (values**2).mean()
+    return loss
 
 
 @pytest.mark.parametrize("tuning", ["frozen", "lora", "full"])
@@ -44,7 +45,7 @@ def test_gradients_are_where_they_should_be(tuning: Literal["frozen", "lora", "f
     if tuning == "lora":
         pytest.importorskip("peft", reason="needs peft: pip install peft")
     network = build(language__tuning=tuning, connector__kind="qformer")
-    _loss(network).backward()  # type: ignore[no-untyped-call]
+    _loss(network).backward()
     learning = {name for name, weights in network.named_parameters() if weights.grad is not None}
     language = {name for name, _ in network.named_parameters() if name.startswith("language.")}
     wanted = {"frozen": set(), "lora": {name for name in language if "lora_" in name}, "full": language}[tuning]
@@ -61,7 +62,7 @@ def test_a_frozen_language_model_is_learned_around() -> None:
     first = _loss(network).item()
     for seed in range(25):
         optimizer.zero_grad()
-        _loss(network, seed).backward()  # type: ignore[no-untyped-call]
+        _loss(network, seed).backward()
         optimizer.step()
     assert _loss(network, 99).item() < 0.5 * first
     assert before
@@ -92,13 +93,13 @@ def test_saved_and_loaded_it_acts_the_same(tuning: Literal["frozen", "lora", "fu
     if tuning == "lora":
         pytest.importorskip("peft", reason="needs peft: pip install peft")
     folder = str(make_llama(tmp_path / "llama"))
-    changes = {"language": Language(folder, tuning=tuning)}
-    network = build(**changes)
+    language = Language(folder, tuning=tuning)
+    network = build(language=language)
     with torch.no_grad():
         for weights in network.parameters():
             weights.add_(torch.randn_like(weights) * 0.1 if weights.requires_grad else 0)
     torch.save(network.state_dict(), tmp_path / "network.pt")
-    other = build(**changes)
+    other = build(language=language)
     other.load_state_dict(torch.load(tmp_path / "network.pt"))
     assert _loss(network).item() == _loss(other).item()
     saved = [name for name in network.state_dict() if name.startswith("language.model.") and "lora_" not in name]

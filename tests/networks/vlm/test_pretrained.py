@@ -63,7 +63,7 @@ def test_features_are_the_models_own(kind: str, folders: dict[str, str]) -> None
     assert tower.output_size == 32
     frozen = tower.towers[0]
     seen: list[torch.Tensor] = []
-    frozen.model.register_forward_pre_hook(  # type: ignore[operator, union-attr]
+    frozen.model.register_forward_pre_hook(  # type: ignore[union-attr]
         lambda _, args, kwargs: seen.append(args[0] if args else kwargs["pixel_values"]), with_kwargs=True
     )
     found = tower(_pictures())
@@ -92,14 +92,14 @@ def test_the_last_layer_but_one_is_what_the_last_one_reads(folders: dict[str, st
     tower = _tower(folders, "clip", layer=-2)
     read: list[torch.Tensor] = []
     last = tower.towers[0].model.encoder.layers[-1]  # type: ignore[index, union-attr]
-    last.register_forward_pre_hook(lambda _, args: read.append(args[0]))  # type: ignore[operator, union-attr]
+    last.register_forward_pre_hook(lambda _, args: read.append(args[0]))  # type: ignore[union-attr]
     assert torch.equal(tower(_pictures()), read[0][:, 1:])
 
 
 def test_pictures_are_prepared_as_the_checkpoints_processor_does(folders: dict[str, str]) -> None:
     tower = _tower(folders, "siglip")
     seen: list[torch.Tensor] = []
-    tower.towers[0].model.register_forward_pre_hook(  # type: ignore[operator, union-attr]
+    tower.towers[0].model.register_forward_pre_hook(  # type: ignore[union-attr]
         lambda _, args: seen.append(args[0])
     )
     smooth = np.indices((40, 40)).sum(axis=0)[..., None] * np.array([3, 2, 1]) % 256
