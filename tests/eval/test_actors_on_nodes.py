@@ -48,7 +48,7 @@ def play_and_lose_a_node(data: Path, env: R2R, directory: RunDirectory) -> list[
             crew = Actors(Make(str(data), policy=Slow()), 3, share(3, None, 0.0))
             assert evaluate_with(crew, env.episodes, directory, on_result=lose_a_node).complete
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
     return played
 
 

@@ -176,7 +176,7 @@ def work(rank: int, folder: Path) -> None:
 
 
 def test_two_workers_learn_what_one_learns_from_both_shares(tmp_path: Path) -> None:
-    spawn(work, (tmp_path,), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn(work, (tmp_path,), nprocs=2)
     alone = gradients(Alone(), labelled(6), EVERYTHING)
     for rank in (0, 1):
         together = torch.load(tmp_path / f"{rank}.pt")
