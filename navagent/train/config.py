@@ -53,7 +53,8 @@ class Imitation:
     """How a policy learns from an oracle; the defaults are behaviour cloning (teacher forcing).
 
     DAgger (Ross et al. 2011) has `label_own` and an `oracle_decay` below 1 (VLN-CE: 0.75); EnvDrop's mix (Tan et al.
-    2019) has `oracle_share` 0.5, `weight` 0.2, `reinforcement_weight` 1 and no `label_own`.
+    2019) has `oracle_share` 0.5, `reinforcement_weight` 1, no `label_own`, and a `weight` of about 1.3: its 0.2 is of
+    the sum over an episode's six or seven steps.
 
     Attributes:
         oracle_share: Share of episodes or steps that follow the oracle at first (beta).

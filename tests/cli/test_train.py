@@ -100,6 +100,25 @@ def test_the_recipe_names_only_what_can_be_set(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_r2r_is_trained_and_then_played_to_the_same_score(tiny_data: Path, tmp_path: Path) -> None:
+    """The recipe on made-up scans; what the training found at its end is what `navagent eval` finds."""
+    recipe = CHECKOUT / "configs" / "r2r_imitation.yaml"
+    small = ("--training.steps", "160", "--training.agents", "4", "--training.learning.rollout_steps", "10")
+    split = ("--training.evaluate_steps", "0", "--training.evaluate_options", "{split: val_unseen, max_steps: 8}")
+    done = run_navagent("train", "--config", str(recipe), *small, *split, "--name", "t", data=tiny_data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "runs" / "t" / "progress.csv").open(newline="") as stream:
+        found = list(csv.DictReader(stream))[-1]
+    weights = ("--policy", "TrainedOnGraph", "--policy.weights", "runs/t/best.safetensors")
+    played = ("--env", "R2R", "--env.split", "val_unseen", "--env.max_steps", "8", "--name", "e")
+    done = run_navagent("eval", *played, *weights, data=tiny_data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "runs" / "e" / "summary.json").read_text())
+    assert not summary["privileged"]
+    for name in ("sr", "spl", "ne", "ndtw", "steps"):
+        assert summary["metrics"][name] == pytest.approx(float(found[f"evaluation_{name}"])), name
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_killed_worker_is_started_again_and_the_curve_goes_on(tmp_path: Path) -> None:
