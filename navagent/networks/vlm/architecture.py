@@ -114,6 +114,22 @@ class Language:
     instruction_tokens: int = 128
 
 
+@dataclass(frozen=True)
+class Plan:
+    """A plan that the language model writes when an episode begins, under which every frame is then read.
+
+    EmbodiedGPT (Mu et al. 2023, arXiv 2305.15021, section 3.2); the Q-Former is its Embodied-Former.
+
+    Attributes:
+        tokens: Longest plan; 0 is none. Needs connector.kind qformer.
+        prompt: Stands after instruction and first view and asks a checkpoint's model for the plan; one with random
+            weights is not asked.
+    """
+
+    tokens: int = 0
+    prompt: str = "Plan:"
+
+
 SMALL: dict[str, Any] = {
     "model_type": "llama",
     "hidden_size": 128,
@@ -133,6 +149,7 @@ class VLMNetwork(Architecture):
         connector: Makes visual tokens of what is seen.
         history: Pools them over time.
         language: Reads them.
+        plan: Is read with every frame.
         context: Steps of an episode that the newest one attends to, itself among them, besides the instruction.
         see_actions: Whether a slot tells the action before (LLaRP's do not).
         head_size: Features of the layers before action and value.
@@ -142,6 +159,7 @@ class VLMNetwork(Architecture):
     connector: Connector = field(default_factory=Connector)
     history: History = field(default_factory=History)
     language: Language = field(default_factory=Language)
+    plan: Plan = field(default_factory=Plan)
     context: int = 32
     see_actions: bool = False
     head_size: int = 512
@@ -177,6 +195,8 @@ class VLMNetwork(Architecture):
             raise ValueError(f"connector.tokens {connector.tokens} or tower.image_size {tower.image_size} is too small")
         if resamples and connector.width % connector.heads:
             raise ValueError(f"connector.width ({connector.width}) must be a multiple of connector.heads")
+        if self.plan.tokens < 0 or (self.plan.tokens and connector.kind != "qformer"):
+            raise ValueError("plan.tokens must be at least 0, and plans need connector.kind qformer")
         if language.checkpoint is not None and language.config is not None:
             raise ValueError("language.checkpoint and language.config exclude each other")
         if self.language_tuning == "full" and language.dtype != "float32":

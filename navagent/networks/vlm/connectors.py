@@ -29,7 +29,9 @@ class VisualTokens(nn.Module, ABC):
         """Return (B, `tokens`, D) of features (B, patches, V)."""
 
 
-def connector(options: Connector, grid: tuple[int, int], features: int, width: int) -> VisualTokens:
+def connector(
+    options: Connector, grid: tuple[int, int], features: int, width: int, reads: bool = False
+) -> VisualTokens:
     """Return a connector.
 
     Args:
@@ -37,12 +39,13 @@ def connector(options: Connector, grid: tuple[int, int], features: int, width: i
         grid: Rows and columns of patches.
         features: V, of a patch.
         width: D, of a token.
+        reads: Whether a Q-Former can read a text.
 
     Raises:
         ValueError: So many tokens cannot be made of so many patches.
     """
     if options.kind == "qformer":
-        return QFormer(options, features, width)
+        return QFormer(options, features, width, reads)
     if options.kind == "perceiver":
         return Resampler(options, features, width)
     return Projection(options, grid, features, width)
@@ -92,23 +95,52 @@ def _fields(tokens: int, grid: tuple[int, int]) -> tuple[int, int]:
 
 
 class QFormer(VisualTokens):
-    """Learned queries that attend to each other and to the patches.
+    """Learned queries that attend to each other, and to a text where there is one, and to the patches.
 
-    BLIP-2's Q-Former (Li et al. 2023, arXiv 2301.12597, section 3.1) without text, with cross-attention in every layer.
+    BLIP-2's Q-Former (Li et al. 2023, arXiv 2301.12597, section 3.1) with cross-attention in every layer. A text goes
+    through the same self-attention and through feed-forward layers of its own, so that queries read the picture under
+    it (InstructBLIP: Dai et al. 2023, arXiv 2305.06500, section 2.3; EmbodiedGPT's Embodied-Former: Mu et al. 2023,
+    arXiv 2305.15021, section 3.2).
     """
 
-    def __init__(self, options: Connector, features: int, width: int) -> None:
+    def __init__(self, options: Connector, features: int, width: int, reads: bool = False) -> None:
         super().__init__()
         self.tokens, inner = options.tokens, options.width
         self.queries = nn.Parameter(torch.randn(1, options.tokens, inner) * 0.02)
         self.input, self.output = nn.Linear(features, inner), _output(inner, width)
         self.layers = nn.ModuleList(_QueryLayer(inner, options.heads) for _ in range(options.layers))
+        self.words = nn.Linear(width, inner) if reads else None
+        # What the last layer makes of words is not read.
+        last = options.layers - 1 if reads else 0
+        self.feed_words = nn.ModuleList(feed_forward(inner) for _ in range(last))
+
+    def under(self, features: Tensor, text: Tensor, there: Tensor) -> Tensor:
+        """Return (B, `tokens`, D) of features (B, patches, V), read under a text.
+
+        Args:
+            features: Of the vision tower.
+            text: (B, L, D).
+            there: (B, L) bool, which of the text's tokens there are.
+        """
+        assert self.words is not None
+        patches, queries = self.input(features), self.queries.expand(len(features), -1, -1)
+        words = self.words(text.to(patches.dtype))
+        seen = torch.cat([there.new_ones(len(there), self.tokens), there], dim=1)
+        for number, layer in enumerate(self.layers):
+            assert isinstance(layer, _QueryLayer)
+            together = layer.among(torch.cat([queries, words], dim=1), seen)
+            queries = layer.looked(together[:, : self.tokens], patches)
+            if number < len(self.feed_words):
+                words = together[:, self.tokens :] + self.feed_words[number](together[:, self.tokens :])
+        tokens: Tensor = self.output(queries)
+        return tokens
 
     def forward(self, features: Tensor) -> Tensor:
         """Return tokens."""
         patches, found = self.input(features), self.queries.expand(len(features), -1, -1)
         for layer in self.layers:
-            found = layer(found, patches)
+            assert isinstance(layer, _QueryLayer)
+            found = layer.looked(layer.among(found), patches)
         tokens: Tensor = self.output(found)
         return tokens
 
@@ -122,10 +154,14 @@ class _QueryLayer(nn.Module):
         self.before_cross, self.cross, self.patches = nn.LayerNorm(width), Attention(width, heads), nn.LayerNorm(width)
         self.feed = feed_forward(width)
 
-    def forward(self, queries: Tensor, patches: Tensor) -> Tensor:
-        """Return the queries after this layer."""
-        normed = self.before_self(queries)
-        queries = queries + self.own(normed, normed)
+    def among(self, together: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Return queries and words after attention among them, of which those that are `seen` are there."""
+        normed = self.before_self(together)
+        found: Tensor = together + self.own(normed, normed, seen)
+        return found
+
+    def looked(self, queries: Tensor, patches: Tensor) -> Tensor:
+        """Return queries after attention to the patches."""
         queries = queries + self.cross(self.before_cross(queries), self.patches(patches))
         found: Tensor = queries + self.feed(queries)
         return found

@@ -23,7 +23,7 @@ def keep_out(module: nn.Module, folder: Path) -> None:
         module: With weights from the folder; those without gradients are kept out.
         folder: The checkpoint.
     """
-    frozen = {name for name, weights in module.named_parameters() if not weights.requires_grad}
+    frozen = {name for name, weights in module.named_parameters(remove_duplicate=False) if not weights.requires_grad}
     digest = torch.frombuffer(bytearray.fromhex(fingerprint(folder)), dtype=torch.uint8)
     module.register_buffer(_BUFFER, digest)
 

@@ -19,12 +19,13 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class LanguageModel(nn.Module):
-    """A decoder of transformers without its output layer.
+    """A decoder of transformers, without its output layer unless it is to write.
 
     Args:
         options: Which.
         tuning: frozen, lora or full.
         words: Size of the environment's vocabulary, for a model with random weights.
+        writes: Whether it is to write.
 
     Attributes:
         folder: The checkpoint's; None of a model with random weights.
@@ -38,21 +39,30 @@ class LanguageModel(nn.Module):
         ConfigError: The checkpoint is absent, damaged or of another kind, or the configuration means nothing.
     """
 
-    def __init__(self, options: Language, tuning: str, words: int) -> None:
+    ends: Tensor
+
+    def __init__(self, options: Language, tuning: str, words: int, writes: bool = False) -> None:
         super().__init__()
         dtype = _DTYPES[options.dtype]
+        kind = transformers.AutoModelForCausalLM if writes else transformers.AutoModel
         self.folder = None if options.checkpoint is None else find_checkpoint(options.checkpoint)
         if self.folder is None:
             config = _random_config(options.config or SMALL, words)
-            self.model: Any = transformers.AutoModel.from_config(config, dtype=dtype)
+            found: Any = kind.from_config(config, dtype=dtype)
         else:
             config = load_config(self.folder)
-            self.model = load_model(transformers.AutoModel, self.folder, torch.device("cpu"), options.dtype)
+            found = load_model(kind, self.folder, torch.device("cpu"), options.dtype)
+        self.model: Any = found.base_model
+        self.output: Any = found.get_output_embeddings() if writes else None
         self.layers, self.heads, self.head_size, self.output_size = _shape(config)
         self.input_size = int(self.model.get_input_embeddings().embedding_dim)
         # Rotary positions have no end, while learned ones do: steps beyond it share the last.
         turning = getattr(config, "rope_parameters", None) is not None
         self.last_position = None if turning else int(getattr(config, "max_position_embeddings", 2**31)) - 1
+        ends = getattr(config, "eos_token_id", None)
+        self.register_buffer("ends", torch.tensor(ends if isinstance(ends, list) else [ends or 0]), persistent=False)
+        if self.output is not None and self.output.weight is not self.model.get_input_embeddings().weight:
+            self.output.requires_grad_(False)  # nothing is learned from what is written
         if tuning == "frozen":
             self.model.requires_grad_(False)
         elif tuning == "lora":
@@ -75,6 +85,16 @@ class LanguageModel(nn.Module):
     def freeze_words(self) -> None:
         """Keep the tokens' features as they are: who reads none would wait for their gradients."""
         self.model.get_input_embeddings().requires_grad_(False)
+
+    def likeliest(self, hidden: Tensor) -> Tensor:
+        """Return the (N,) likeliest next tokens of what came out, (N, `output_size`)."""
+        scores: Tensor = self.output(hidden)
+        return scores.argmax(dim=-1)
+
+    def room(self, agents: int, tokens: int) -> Tensor:
+        """Return (agents, layers, 2, heads, tokens, features) zeros for keys and values."""
+        weight: Tensor = self.model.get_input_embeddings().weight
+        return weight.new_zeros(agents, self.layers, 2, self.heads, tokens, self.head_size)
 
     def forward(self, embedded: Tensor, position: Tensor, seen: Tensor, kept: Cache) -> Tensor:
         """Return (N, Q, `output_size`).

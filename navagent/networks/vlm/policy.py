@@ -15,10 +15,11 @@ from navagent.instructions import InstructionSpace
 from navagent.networks.encoders import Encoder
 from navagent.networks.policy_network import Observations, PolicyNetwork
 from navagent.networks.vlm.architecture import Tower, VLMNetwork
-from navagent.networks.vlm.connectors import connector
+from navagent.networks.vlm.connectors import QFormer, connector
 from navagent.networks.vlm.history import TemporalPooling
 from navagent.networks.vlm.language import Beside, Into, LanguageModel
 from navagent.networks.vlm.places import Places, of_instructions, of_ring, of_slots, seen
+from navagent.networks.vlm.plan import NOTHING, PlanWriter, packed, unpacked
 from navagent.networks.vlm.towers import ConvolutionTower, TransformerTower, VisionTower
 from navagent.networks.vlm.words import OwnWords, Pieces
 
@@ -34,10 +35,11 @@ class VLMPolicy(PolicyNetwork):
     the instruction and to the `context` newest slots of its episode; an episode's instruction does not change.
 
     The state of an agent holds the keys and values of the instruction and of a ring of `context` slots, a ring of
-    visual tokens if there is temporal pooling, and how many steps its episode has had, in the language model's
-    precision. A learner's stretch reads instructions anew and attends to the slots of the state before its first step;
-    through those, which are numbers that the rollout's weights made, no gradient flows. Where that matters, let a
-    stretch be as long as an episode, as LLaRP does.
+    visual tokens if there is temporal pooling, the plan if there is one, and how many steps its episode has had, in
+    the language model's precision. A learner's stretch reads instructions anew, writes the plans of episodes that begin
+    in it anew, and attends to the slots of the state before its first step; through those, which are numbers that the
+    rollout's weights made, no gradient flows. Where that matters, let a stretch be as long as an episode, as LLaRP
+    does.
 
     Args:
         options: What it is made of.
@@ -54,10 +56,12 @@ class VLMPolicy(PolicyNetwork):
         self.context, self.see_actions = options.context, options.see_actions
         asked = space.spaces.get("instruction")
         words = int(asked.high.max()) + 1 if isinstance(asked, spaces.Box) else 1
-        self.language = LanguageModel(options.language, options.language_tuning, words)
+        writes = options.plan.tokens > 0
+        self.language = LanguageModel(options.language, options.language_tuning, words, writes)
+        self.plan = PlanWriter(options.plan, self.language) if writes else None
         width = self.language.input_size
         self.tower = _tower(options.tower, space)
-        self.connector = connector(options.connector, self.tower.grid, self.tower.output_size, width)
+        self.connector = connector(options.connector, self.tower.grid, self.tower.output_size, width, writes)
         visual = self.connector.tokens
         self.history: TemporalPooling | None = None
         if options.history.kind != "none":
@@ -92,7 +96,7 @@ class VLMPolicy(PolicyNetwork):
     # --------------------------------------------------------------------------------------------- the promises
     def new_state(self, agents: int) -> Tensor:
         """Return zeros."""
-        size = self._cache_size + self._ring_size + 2
+        size = self._cache_size + self._ring_size + self._plan_size + 2
         return torch.zeros(agents, size, dtype=self.language.dtype, device=self.policy.weight.device)
 
     @torch.no_grad()
@@ -103,8 +107,9 @@ class VLMPolicy(PolicyNetwork):
         state = state.clone()
         cache, ring, count = self._parts(state)
         position = torch.where(begins, 0, count)
-        tokens = self._visual_tokens(observations)
         agent = torch.arange(len(state), device=state.device)
+        features = self._features(observations)
+        tokens = self._visual_tokens(features, self._planned(observations, features, state, begins))
         if self.history is not None:
             pooled = self.history(tokens[None], ring, position[None])[0]
             ring[agent, position % self.history.frames] = tokens.to(ring.dtype)
@@ -128,11 +133,12 @@ class VLMPolicy(PolicyNetwork):
         cache, ring, count = self._parts(state.detach())
         position, episode = _order(begins, count)
         flat = {name: values.flatten(0, 1) for name, values in observations.items()}
-        tokens = self._visual_tokens(flat)
+        lengths, embedded = self._instructions(observations, episode)
+        features = self._features(flat)
+        tokens = self._visual_tokens(features, self._plans(features, lengths, embedded, state, begins, episode))
         if self.history is not None:
             tokens = self.history(tokens.unflatten(0, (length, agents)), ring, position).flatten(0, 1)
         slots = self._slots(tokens, flat, last_actions.flatten()).unflatten(0, (length, agents))
-        lengths, embedded = self._instructions(observations, episode)
         read = embedded.shape[1] // lengths.shape[1]
         own = lengths.gather(1, episode.T)[..., None] + position.T[..., None] * self.tokens
         index = torch.arange(self.tokens, device=begins.device)
@@ -163,10 +169,14 @@ class VLMPolicy(PolicyNetwork):
     def _ring_size(self) -> int:
         return 0 if self.history is None else int(torch.Size(self.history.shape).numel())
 
+    @property
+    def _plan_size(self) -> int:
+        return 0 if self.plan is None else self.plan.state_size
+
     def _parts(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return keys and values (N, layers, 2, heads, K, features), visual tokens, and (N,) steps so far."""
         cache = state[:, : self._cache_size].unflatten(1, self._shape)
-        ring = state[:, self._cache_size : -2]
+        ring = state[:, self._cache_size : self._cache_size + self._ring_size]
         if self.history is not None:
             ring = ring.unflatten(1, self.history.shape)
         return cache, ring, (state[:, -2].long() * _BASE) + state[:, -1].long()
@@ -177,10 +187,55 @@ class VLMPolicy(PolicyNetwork):
         return of_instructions(lengths[:, None], self.longest).beside(ring)
 
     # ----------------------------------------------------------------------------------------------- the tokens
-    def _visual_tokens(self, observations: Observations) -> Tensor:
-        """Return (B, tokens, D) of pictures."""
-        tokens: Tensor = self.connector(self.tower(observations).to(self.policy.weight.dtype))
+    def _features(self, observations: Observations) -> Tensor:
+        """Return (B, patches, V) of pictures."""
+        features: Tensor = self.tower(observations)
+        return features.to(self.policy.weight.dtype)
+
+    def _visual_tokens(self, features: Tensor, plans: Tensor | None) -> Tensor:
+        """Return (B, tokens, D) of pictures' features, read under (B, L) plans where there are any."""
+        if plans is not None and isinstance(self.connector, QFormer):
+            return self.connector.under(features, self.language.embed(plans.clamp(min=0)), plans != NOTHING)
+        tokens: Tensor = self.connector(features)
         return tokens
+
+    @torch.no_grad()
+    def _written(self, features: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Return plans, (M, L), from first views' features and (M, L, D) instructions."""
+        assert self.plan is not None
+        plans: Tensor = self.plan(self.language, tokens, lengths, self.connector(features))
+        return plans
+
+    def _planned(self, observations: Observations, features: Tensor, state: Tensor, begins: Tensor) -> Tensor | None:
+        """Write the plans of episodes that begin into the (N, S) state and return all agents' (N, L) plans."""
+        if self.plan is None:
+            return None
+        kept = state[:, -2 - self._plan_size : -2]
+        (agent,) = torch.nonzero(begins, as_tuple=True)
+        if len(agent):
+            first = {name: values[agent][None] for name, values in observations.items() if name == "instruction"}
+            lengths, embedded = self._instructions(first, torch.zeros_like(agent)[None])
+            plans = self._written(features[agent], embedded, lengths[:, 0])
+            kept[agent] = packed(plans).to(kept.dtype)
+        return unpacked(kept)
+
+    def _plans(
+        self, features: Tensor, lengths: Tensor, embedded: Tensor, state: Tensor, begins: Tensor, episode: Tensor
+    ) -> Tensor | None:
+        """Return a stretch's (T N, L) plans: those of the state, and new ones where episodes begin."""
+        if self.plan is None:
+            return None
+        agents, count = lengths.shape
+        plans = torch.full((agents, count, self.plan.tokens), NOTHING, device=state.device)
+        plans[:, 0] = unpacked(state[:, -2 - self._plan_size : -2])
+        step, agent = torch.nonzero(begins, as_tuple=True)
+        if len(step):
+            number = episode[step, agent]
+            told = embedded.view(agents, count, embedded.shape[1] // count, embedded.shape[2])[agent, number]
+            plans[agent, number] = self._written(
+                features.unflatten(0, begins.shape)[step, agent], told, lengths[agent, number]
+            )
+        return plans[torch.arange(agents, device=state.device), episode].flatten(0, 1)
 
     def _slots(self, tokens: Tensor, observations: Observations, last_actions: Tensor) -> Tensor:
         """Return (B, slot's tokens, D): the visual ones and that of the other sensors."""

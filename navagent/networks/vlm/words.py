@@ -72,6 +72,15 @@ class OwnWords(nn.Module):
         return found, (found != 0).sum(dim=1)
 
 
+def prompt_tokens(folder: Path, text: str) -> list[int]:
+    """Return a text's tokens, without marks around them.
+
+    Raises:
+        ConfigError: There is no tokenizer.
+    """
+    return list(_tokenizer(folder).encode(text, add_special_tokens=False))
+
+
 def _tokenizer(folder: Path) -> Any:
     try:
         return transformers.AutoTokenizer.from_pretrained(folder)

@@ -23,6 +23,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "vit": {"tower__kind": "vit", "tower__patch": 8, "tower__layers": 1, "connector__kind": "qformer"},
     "attention": {"history__kind": "attention", "context": 1},
     "mean": {"history__kind": "mean"},
+    "plan": {"connector__kind": "qformer", "connector__layers": 2, "plan__tokens": 3},
     "gpt2": {"language__config": GPT2},
 }
 
@@ -153,6 +154,7 @@ def test_fresh_actions_are_nearly_alike() -> None:
         ({"history": History("attention", heads=3)}, "history.heads"),
         ({"tower__kind": "vit", "tower__patch": 7}, "whole patches of 7"),
         ({"language__dtype": "bfloat16"}, "bfloat16 loses small changes"),
+        ({"plan__tokens": 2}, "plans need connector.kind qformer"),
         ({"language__checkpoint": "x"}, "exclude each other"),
     ],
 )
