@@ -98,4 +98,6 @@ def test_nothing_licensed_is_in_the_repository() -> None:
     for name in tracked.stdout.splitlines():
         assert not name.endswith("_connectivity.json")
         assert "R2R_" not in name
-        assert (CHECKOUT / name).stat().st_size < 1_000_000 if (CHECKOUT / name).exists() else True
+        shipped = name.startswith("policies/weights/")  # trained in houses of our own
+        if (CHECKOUT / name).exists() and not shipped:
+            assert (CHECKOUT / name).stat().st_size < 1_000_000
