@@ -110,6 +110,7 @@ class TrainConfig:
         learning: How the policy learns.
         imitation: How it learns from an oracle; None learns by PPO.
         network: The network.
+        start_from: A weights file of such a network, which the training begins with (fine-tuning); None draws weights.
         device: cpu, cuda or cuda:0 ...
         precision: full (float32), or bf16 for products, on GPUs since Ampere and, slowly or not, on processors.
         threads: Torch's threads per worker.
@@ -129,6 +130,7 @@ class TrainConfig:
     learning: Learning = field(default_factory=Learning)
     imitation: Imitation | None = None
     network: Architecture = field(default_factory=SensorNetwork)
+    start_from: str | None = None
     device: str = "cpu"
     precision: Literal["full", "bf16"] = "full"
     threads: int = 1

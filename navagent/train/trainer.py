@@ -66,6 +66,8 @@ class Trainer:
         self._evaluation_env().close()  # what is wrong with it is said now, not after hours
         self.network = network_for(config, env).to(self._device)
         self._card = card_for(config, env, command)
+        if config.start_from is not None:
+            take_weights(Path(config.start_from), self.network, self._card)
         self._env, self._identity = env, identity(config, env)
         self._acting = in_precision(self.network, config.precision, self._device)
         self._learns = self._learner()
@@ -295,6 +297,24 @@ def identity(config: TrainConfig, env: Any) -> str:
     space = env.single_observation_space
     seen = ", ".join(f"{name} {'x'.join(map(str, part.shape))}" for name, part in space.spaces.items())
     return f"{config.network} seeing {seen} with {env.single_action_space.n} actions on {config.env}"
+
+
+def take_weights(file: Path, network: PolicyNetwork, card: ModelCard) -> None:
+    """Give a network the weights of a file.
+
+    Raises:
+        ConfigError: The file's network is another one, or its tokens stand for other words.
+        DataError: The file is absent or damaged.
+    """
+    other, known = weights.load(file)
+    if known.vocabulary != card.vocabulary:
+        raise ConfigError(f"The tokens of {file} stand for other words than the environment's: train anew.")
+    try:
+        network.load_state_dict(other.state_dict())
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{file} holds another network or task ({first_line(error)}): give training.network its options."
+        ) from error
 
 
 def card_for(config: TrainConfig, env: Any, command: str) -> ModelCard:

@@ -152,6 +152,23 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
             Trainer(replace(SMALL, **changes), Alone(), tmp_path)
 
 
+def test_a_training_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    first = Trainer(SMALL, Alone(), tmp_path / "first")
+    first.run()
+    file = str(tmp_path / "first" / "last.safetensors")
+    again = Trainer(replace(SMALL, start_from=file, seed=5), Alone(), tmp_path / "second")
+    assert again.steps == 0
+    assert weights(again) == weights(first)
+    for other in (
+        replace(SMALL, network=SensorNetwork(hidden_size=32)),
+        replace(SMALL, env="navagent/HouseObjectNav-v0"),
+    ):
+        with pytest.raises(ConfigError, match=r"last\.safetensors holds another network or task"):
+            Trainer(replace(other, start_from=file), Alone(), tmp_path / "third")
+    with pytest.raises(DataError, match="There is no weights file"):
+        Trainer(replace(SMALL, start_from="nothing.safetensors"), Alone(), tmp_path / "third")
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     Trainer(SMALL, Alone(), tmp_path).run()
     file = checkpoints(tmp_path / "checkpoints" / "worker_0")[-1]
