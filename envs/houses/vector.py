@@ -6,7 +6,7 @@ gymnasium.make_vec("navagent/HousePointNav-v0", 64, vectorization_mode="vector_e
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -242,6 +242,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self._pool.restore(state["pool"])
         self._agents = Agents(**{name: array.copy() for name, array in state["agents"].items()})
         self._started = True
+        self._tell(range(self.num_envs))
         return self._observe()
 
     # ------------------------------------------------------------------------------------------------- the rest
@@ -269,7 +270,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
 
     def _observe(self) -> Arrays:
         sense(self._pool.stage, self._agents, *self._pose)
-        self._tell()
+        self._tell(np.flatnonzero(self._agents.steps == 0).tolist())
         arrays = dict(self._arrays)
         if self._copy:
             # Pictures are drawn into new memory, which costs less than drawing and copying them.
@@ -279,10 +280,10 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
             self._draw(self._sensors, flat)
         return arrays
 
-    def _tell(self) -> None:
-        """Write what agents that have just begun are to do."""
+    def _tell(self, told: Iterable[int]) -> None:
+        """Write what agents are to do."""
         agents = self._agents
-        for i in np.flatnonzero(agents.steps == 0).tolist():
+        for i in told:
             episodes, episode = self._pool.residents[agents.house[i]].episodes, agents.episode[i]
             if "instruction" in self._arrays:
                 self._arrays["instruction"][i] = episodes.words[episode]

@@ -188,14 +188,15 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(task: str) -> N
     assert run(one, 20) != run(two, 20)
 
 
-def test_a_restored_environment_goes_on_to_the_same_bytes() -> None:
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_a_restored_environment_goes_on_to_the_same_bytes(task: str) -> None:
     rotating: dict[str, Any] = {"houses": 5, "residents": 2, "house_steps": 40}
-    env = batch(**rotating)
+    env = batch(task, **rotating)
     env.reset(seed=4)
     run(env, 37)
     state = env.state()
     rest = run(env, 60, seed=1)
-    other = batch(**rotating)
+    other = batch(task, **rotating)
     observations = other.restore(state)
     assert other.observation_space.contains(observations)
     assert run(other, 60, seed=1) == rest
