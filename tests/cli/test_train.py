@@ -82,6 +82,16 @@ def test_bad_options_are_one_sentence(options: tuple[str, ...], said: str, tmp_p
     assert "Traceback" not in done.stderr
 
 
+def test_a_vision_language_network_is_named_by_its_class_alone(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
+    network = "{class_path: VLMNetwork, init_args: {tower: {kind: vit, patch: 7}, context: 8}}"
+    options = ("--training.env_options", "{houses: 2, residents: 2, size: 40}", "--training.network", network)
+    done = run_navagent("train", *SMALL[:2], *options, data=tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "pictures of 40 x 40 pixels are not made of whole patches of 7" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     run_navagent("train", *SMALL, "--training.steps", "40", data=tmp_path, cwd=tmp_path)
     other = run_navagent("train", *SMALL, "--training.learning.clip", "0.1", data=tmp_path, cwd=tmp_path)

@@ -44,11 +44,11 @@ class LanguageModel(nn.Module):
     def __init__(self, options: Language, tuning: str, words: int, writes: bool = False) -> None:
         super().__init__()
         dtype = _DTYPES[options.dtype]
-        kind = transformers.AutoModelForCausalLM if writes else transformers.AutoModel
+        kind: Any = transformers.AutoModelForCausalLM if writes else transformers.AutoModel
         self.folder = None if options.checkpoint is None else find_checkpoint(options.checkpoint)
         if self.folder is None:
             config = _random_config(options.config or SMALL, words)
-            found: Any = kind.from_config(config, dtype=dtype)
+            found = kind.from_config(config, dtype=dtype)
         else:
             config = load_config(self.folder)
             found = load_model(kind, self.folder, torch.device("cpu"), options.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from navagent.networks.vlm.policy import VLMPolicy  # noqa: E402
 from tests.networks.vlm.made_up import build, observed  # noqa: E402
 from tests.tiny_models import make_llama  # noqa: E402
 
-PLANNED = {"connector__kind": "qformer", "connector__layers": 2, "plan__tokens": 5}
+PLANNED: dict[str, Any] = {"connector__kind": "qformer", "connector__layers": 2, "plan__tokens": 5}
 
 
 @given(tokens=st.lists(st.integers(NOTHING, 2_000_000), min_size=1, max_size=4))
@@ -31,7 +32,7 @@ def test_a_state_in_half_precision_holds_plans_exactly(tokens: list[int]) -> Non
 def test_a_plan_is_what_transformers_own_generation_writes(tmp_path: Path) -> None:
     """Greedily, from the same instruction, first view and prompt, by the same model loaded apart from the policy."""
     folder = make_llama(tmp_path)
-    network = build(language=Language(str(folder)), **PLANNED)  # type: ignore[arg-type]
+    network = build(language=Language(str(folder)), **PLANNED)
     assert isinstance(network, VLMPolicy)
     assert network.plan is not None
     begins = torch.ones(1, 3, dtype=torch.bool)
@@ -65,7 +66,7 @@ def test_frames_are_read_under_the_plan() -> None:
     other[:, -2 - 15 : -2] = packed(torch.tensor([[1, 2, 3, 4, 5]]))
     later = torch.tensor([[False]])
     found = [network(seen, last, kept, later)[0] for kept in (state, other)]
-    assert not torch.allclose(*found, atol=1e-4)
+    assert not torch.allclose(found[0], found[1], atol=1e-4)
     found[0].sum().backward()
     unlearned = {name for name, weights in network.named_parameters() if weights.requires_grad and weights.grad is None}
     assert {name.split(".")[0] for name in unlearned} <= {"value"}
