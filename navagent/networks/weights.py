@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 import navagent
 from navagent.errors import ConfigError, DataError, RunError
 from navagent.files import write_whole
+from navagent.instructions import InstructionSpace
 from navagent.networks.architecture import Architecture
 from navagent.networks.policy_network import PolicyNetwork
 
@@ -189,8 +190,11 @@ def _box_described(name: str, space: spaces.Space[Any]) -> dict[str, Any]:
     if not isinstance(space, spaces.Box):
         raise ConfigError(f"A weights file knows observations that are arrays, and '{name}' is a {space}.")
     low, high = (space.low.min() + 0).item(), (space.high.max() + 0).item()  # a flag's bounds as 0 and 1
-    return {"shape": list(space.shape), "dtype": str(space.dtype), "low": low, "high": high}
+    plain: dict[str, Any] = {"shape": list(space.shape), "dtype": str(space.dtype), "low": low, "high": high}
+    return plain | ({"words": list(space.words)} if isinstance(space, InstructionSpace) else {})
 
 
 def _box_built(entry: Mapping[str, Any]) -> spaces.Box:
+    if "words" in entry:
+        return InstructionSpace(entry["words"], entry["shape"][0])
     return spaces.Box(entry["low"], entry["high"], tuple(entry["shape"]), np.dtype(entry["dtype"]).type)

@@ -103,8 +103,7 @@ class VLMPolicy(PolicyNetwork):
     def step(
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return log-probabilities, values and the next state, without gradients."""
-        state = state.clone()
+        """Return log-probabilities, values and the next state, without gradients; the state is the one given."""
         cache, ring, count = self._parts(state)
         position = torch.where(begins, 0, count)
         agent = torch.arange(len(state), device=state.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,10 +12,12 @@ from torch.nn.functional import cross_entropy
 
 transformers = pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
 
+from navagent.networks import weights  # noqa: E402
 from navagent.networks.policy_network import PolicyNetwork  # noqa: E402
 from navagent.networks.vlm.architecture import Connector, Language, VLMNetwork  # noqa: E402
 from navagent.networks.vlm.connectors import connector  # noqa: E402
-from tests.networks.vlm.made_up import ACTIONS, LLAMA, SPACE, build, observed  # noqa: E402
+from navagent.networks.weights import ModelCard  # noqa: E402
+from tests.networks.vlm.made_up import ACTIONS, LLAMA, SPACE, TINY, build, observed  # noqa: E402
 from tests.tiny_models import make_llama  # noqa: E402
 
 LLAMA_7B: dict[str, Any] = {
@@ -96,14 +99,25 @@ def test_saved_and_loaded_it_acts_the_same(tuning: Literal["frozen", "lora", "fu
     language = Language(folder, tuning=tuning)
     network = build(language=language)
     with torch.no_grad():
-        for weights in network.parameters():
-            weights.add_(torch.randn_like(weights) * 0.1 if weights.requires_grad else 0)
+        for part in network.parameters():
+            part.add_(torch.randn_like(part) * 0.1 if part.requires_grad else 0)
     torch.save(network.state_dict(), tmp_path / "network.pt")
     other = build(language=language)
     other.load_state_dict(torch.load(tmp_path / "network.pt"))
     assert _loss(network).item() == _loss(other).item()
     saved = [name for name in network.state_dict() if name.startswith("language.model.") and "lora_" not in name]
     assert bool(saved) == (tuning == "full")
+
+
+def test_a_weights_file_rebuilds_a_policy_with_its_words(tmp_path: Path) -> None:
+    """The words of the instructions are in the file: a checkpoint's tokenizer needs them."""
+    language = Language(str(make_llama(tmp_path / "llama")))
+    network = build(language=language)
+    card = ModelCard(replace(TINY, language=language), SPACE, ACTIONS, env="navagent/HouseR2R-v0")
+    weights.save(tmp_path / "policy.safetensors", network, card)
+    other, read = weights.load(tmp_path / "policy.safetensors")
+    assert read.architecture == card.architecture
+    assert _loss(other).item() == _loss(network).item()
 
 
 def test_weights_of_another_checkpoint_are_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
 
 from navagent.networks.vlm.architecture import History
+from navagent.train.precision import MixedPrecision
 from tests.networks.vlm.made_up import ACTIONS, GPT2, LLAMA, SPACE, build, by_steps, observed
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -126,6 +127,20 @@ def test_half_precision_gives_nearly_the_same() -> None:
     assert logits.dtype == probabilities.dtype == torch.float32
     assert torch.allclose(torch.log_softmax(logits, dim=-1), probabilities, atol=0.3)
     assert torch.allclose(valued, values, atol=0.1)
+
+
+def test_autocast_gives_nearly_the_same() -> None:
+    begins = torch.zeros(4, 2, dtype=torch.bool)
+    begins[0] = True
+    seen, last = observed(begins), torch.zeros(begins.shape, dtype=torch.int64)
+    network = build()
+    wanted, _, _ = by_steps(network, seen, last, network.new_state(2), begins)
+    mixed = MixedPrecision(network)
+    probabilities, _, states = by_steps(mixed, seen, last, mixed.new_state(2), begins)
+    rest = {name: values[2:] for name, values in seen.items()}
+    logits, _ = mixed(rest, last[2:], states[2], begins[2:])
+    assert torch.allclose(probabilities, wanted, atol=0.3)
+    assert torch.allclose(torch.log_softmax(logits, dim=-1), wanted[2:], atol=0.3)
 
 
 def test_it_needs_no_instruction_and_no_pictures_size_of_ours() -> None:
