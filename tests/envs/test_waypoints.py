@@ -60,9 +60,9 @@ def env(houses: HouseEnv) -> Waypoints:
 
 
 class PicturesOnly(Env):
-    """Houses as a robot has them: pose and the pictures ahead, no panorama, nothing measured."""
+    """Houses as a robot has them: pose, pictures ahead and the instruction; no panorama, nothing measured."""
 
-    gives = frozenset({"pose", "rgb", "depth"})
+    gives = frozenset({"pose", "rgb", "depth", "instruction"})
     rules = "r2r_ce"
 
     def __init__(self, inner: HouseEnv) -> None:
