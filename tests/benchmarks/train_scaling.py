@@ -91,9 +91,8 @@ def logical_nodes(counts: tuple[int, ...]) -> None:
         for _ in range(count - 1):
             nodes.add_node(num_cpus=1)
         with tempfile.TemporaryDirectory() as folder:
-            ray.init(
-                address=nodes.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(Path.cwd())}}
-            )
+            here = {"env_vars": {"PYTHONPATH": str(Path.cwd())}}
+            ray.init(address=nodes.address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=here)
             started = time.time()
             TorchTrainer(
                 _probe,
