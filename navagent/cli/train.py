@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     with directory.writing():
         directory.claim(shown, identity)
         command = shlex.join(["navagent", "train", *arguments])
-        if options.workers == 1:
+        if options.workers == 1 and options.ray_address is None:
             finished = _alone(config, folder, command)
         else:
             finished = _together(config, folder, options, command)

@@ -99,6 +99,7 @@ class Trainer:
                 self._save()
                 saved = time.monotonic()
             if stop:
+                self.close()
                 return False
             every = self._config.evaluate_steps
             if every and row["steps"] // every > (row["steps"] - row["new_steps"]) // every:

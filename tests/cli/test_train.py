@@ -159,9 +159,10 @@ def test_a_killed_worker_is_started_again_and_the_curve_goes_on(tmp_path: Path) 
     assert curve[-1] >= 200_000
 
 
-def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_cluster_that_is_not_there_is_one_sentence(workers: str, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="needs Ray: pip install 'navagent[train]'")
-    options = ("--workers", "2", "--ray-address", "127.0.0.1:1")
+    options = ("--workers", workers, "--ray-address", "127.0.0.1:1")
     done = run_navagent("train", *SMALL, *options, data=tmp_path, cwd=tmp_path)
     assert done.returncode == 2
     assert "The Ray cluster at '127.0.0.1:1' cannot be reached" in done.stderr
