@@ -16,6 +16,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.houses.house import SENSOR_HEIGHT
+from envs.houses.in_view import KINDS, THIRDS, InView
 from envs.houses.lockstep import METRICS, Agents, Terms, advise, new_agents, new_outcome, sense, step
 from envs.houses.motion import RIGHT, STOP
 from envs.houses.pool import Pool
@@ -214,6 +215,16 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         actions = np.empty(self.num_envs, np.int64)
         advise(self._pool.stage, self._agents, actions)
         return actions
+
+    labels_in_view = THIRDS * len(KINDS)
+    """What `in_view` tells of each agent."""
+
+    def in_view(self) -> NDArray[np.bool_]:
+        """Return which kinds of objects and rooms each agent sees now (`envs.houses.in_view`), (num_envs, labels)."""
+        self._cameras[:, :2] = self._agents.position
+        houses = [resident.house for resident in self._pool.residents]
+        looking = InView(houses, self._pool.renderer)
+        return looking.of(self._agents.house, self._cameras, self._agents.heading, self._hfov)
 
     @property
     def episode_count(self) -> int:

@@ -69,10 +69,10 @@ def _config(built: TrainConfig) -> TrainConfig:
 
 def _alone(config: TrainConfig, folder: Path, command: str) -> bool:
     """Train in this process."""
-    trainer_module = importlib.import_module("navagent.train.imitation")
+    kinds = importlib.import_module("navagent.train.kinds")
     group = importlib.import_module("navagent.train.group").Alone()
     with _stop_asked() as asked, _progress(config) as show:
-        return bool(trainer_module.new_trainer(config, group, folder, command).run(asked.is_set, show))
+        return bool(kinds.new_trainer(config, group, folder, command).run(asked.is_set, show))
 
 
 def _together(config: TrainConfig, folder: Path, options: Namespace, command: str) -> bool:

@@ -22,6 +22,7 @@ class ActorCritic(PolicyNetwork):
     def __init__(self, encoder: Encoder, core: Core, actions: int) -> None:
         super().__init__()
         self.encoder, self.core = encoder, core
+        self.picture_size = encoder.picture_size
         self.policy, self.value = nn.Linear(core.output_size, actions), nn.Linear(core.output_size, 1)
         nn.init.orthogonal_(self.policy.weight, 0.01)  # habitat-baselines' `CategoricalNet`: all actions alike at first
         nn.init.orthogonal_(self.value.weight)
@@ -49,6 +50,12 @@ class ActorCritic(PolicyNetwork):
         flat = {name: values.flatten(0, 1) for name, values in observations.items()}
         features = self.encoder(flat, last_actions.flatten()).view(length, agents, -1)
         return self._heads(self.core.stretch(features, state, begins))
+
+    def picture_features(self, observations: Observations) -> Tensor:
+        """Return the pictures' part of what the encoder finds."""
+        assert self.encoder.pictures is not None
+        found: Tensor = self.encoder.pictures(observations)
+        return found
 
     def _heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and values in the weights' precision, under autocast too: probabilities' ratios need it."""

@@ -46,7 +46,8 @@ class SensorNetwork(Architecture):
         hidden_size: Features of pictures and memory.
         memory: gru, lstm, or transformer.
         layers: The memory's layers.
-        channels: Features of the three convolutions that pictures go through.
+        channels: Features of the convolutions that pictures go through, from fine to coarse.
+        convolutions: simple (three), or normed (five, with group normalisation: sees more, takes twice the time).
         heads: A transformer's heads of attention, which share `hidden_size`.
         context: Steps of an episode that a transformer attends to, the newest.
     """
@@ -55,6 +56,7 @@ class SensorNetwork(Architecture):
     memory: Literal["gru", "lstm", "transformer"] = "gru"
     layers: int = 1
     channels: tuple[int, int, int] = (32, 64, 32)
+    convolutions: Literal["simple", "normed"] = "simple"
     heads: int = 4
     context: int = 128
 
@@ -65,7 +67,7 @@ class SensorNetwork(Architecture):
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, not {count}")
         encoders, actor_critic = (_module(name) for name in ("encoders", "actor_critic"))
-        encoder = encoders.Encoder(space, actions, self.hidden_size, self.channels)
+        encoder = encoders.Encoder(space, actions, self.hidden_size, self.channels, self.convolutions)
         network: PolicyNetwork = actor_critic.ActorCritic(encoder, self._core(encoder.output_size), actions)
         return network
 
@@ -96,11 +98,13 @@ class CrossModalNetwork(Architecture):
 
     Attributes:
         hidden_size: Features of pictures, words and both memories.
-        channels: Features of the three convolutions that pictures go through.
+        channels: Features of the convolutions that pictures go through, from fine to coarse.
+        convolutions: As of `SensorNetwork`.
     """
 
     hidden_size: int = 256
     channels: tuple[int, int, int] = (32, 64, 32)
+    convolutions: Literal["simple", "normed"] = "simple"
 
     def build(self, space: spaces.Dict, actions: int) -> PolicyNetwork:
         """Return a `CrossModal`."""
@@ -108,7 +112,9 @@ class CrossModalNetwork(Architecture):
             raise ValueError(
                 f"hidden_size must be even and channels at least 1, not {self.hidden_size}, {self.channels}"
             )
-        network: PolicyNetwork = _module("cross_modal").CrossModal(space, actions, self.hidden_size, self.channels)
+        network: PolicyNetwork = _module("cross_modal").CrossModal(
+            space, actions, self.hidden_size, self.channels, self.convolutions
+        )
         return network
 
 

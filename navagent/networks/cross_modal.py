@@ -8,6 +8,7 @@ without attention, Seq2Seq, is an `ActorCritic` whose encoder reads the instruct
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from gymnasium import spaces
@@ -27,17 +28,26 @@ class CrossModal(PolicyNetwork):
         actions: Number of actions.
         hidden_size: Features of the memories and of what is attended.
         channels: Features of the pictures' convolutions.
+        convolutions: Their kind (`PictureEncoder`).
 
     Raises:
         ValueError: There are no pictures or no instruction.
     """
 
-    def __init__(self, space: spaces.Dict, actions: int, hidden_size: int, channels: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        space: spaces.Dict,
+        actions: int,
+        hidden_size: int,
+        channels: tuple[int, int, int],
+        convolutions: Literal["simple", "normed"],
+    ) -> None:
         super().__init__()
         rest = {name: part for name, part in space.items() if name not in ("rgb", "depth", "instruction")}
         if len(rest) == len(space.spaces) or "instruction" not in space.spaces:
             raise ValueError("cross-modal attention needs pictures and an instruction")
-        self.pictures = PictureEncoder(space, hidden_size, channels)
+        self.pictures = PictureEncoder(space, hidden_size, channels, convolutions)
+        self.picture_size = hidden_size
         self.rest = Encoder(spaces.Dict(rest), actions)
         self.instruction = InstructionEncoder(space["instruction"], hidden_size)
         sensed = hidden_size + self.rest.output_size
@@ -81,6 +91,11 @@ class CrossModal(PolicyNetwork):
         features = self.second.stretch(fused, before_second, begins)
         return self.policy(features), self.value(features)[..., 0]
 
+    def picture_features(self, observations: Observations) -> Tensor:
+        """Return the pictures' summary."""
+        found: Tensor = self.pictures(observations)
+        return found
+
     def _parted(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Return the states of both memories."""
         return state[:, : self.first.state_size], state[:, self.first.state_size :]
@@ -110,7 +125,8 @@ class Attention(nn.Module):
 
     def __init__(self, query_size: int, key_size: int, size: int) -> None:
         super().__init__()
-        self.query, self.key, self.result = (nn.Linear(n, size) for n in (query_size, key_size, key_size))
+        self.query, self.result = nn.Linear(query_size, size), nn.Linear(key_size, size)
+        self.key = nn.Linear(key_size, size, bias=False)  # a bias would move all of a query's scores alike
 
     def forward(self, query: Tensor, keys: Tensor, there: Tensor | None = None) -> Tensor:
         """Return (B, size) for queries (B, query_size) to keys (B, K, key_size), of which `there` (B, K) bool count."""

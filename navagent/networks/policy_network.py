@@ -16,7 +16,12 @@ class PolicyNetwork(nn.Module, ABC):
 
     A rollout asks for one step at a time, the learner for whole stretches; both give the same numbers. A memory's state
     is one tensor of (N, S), so that storage, mini-batches and checkpoints need to know nothing of what is inside.
+
+    Attributes:
+        picture_size: Features of `picture_features`; 0 where there are no pictures, or what sees them does not learn.
     """
+
+    picture_size: int = 0
 
     @abstractmethod
     def new_state(self, agents: int) -> Tensor:
@@ -47,3 +52,7 @@ class PolicyNetwork(nn.Module, ABC):
             state: (N, S), before the first step.
             begins: (T, N) bool.
         """
+
+    def picture_features(self, observations: Observations) -> Tensor:
+        """Return (B, `picture_size`) features of what pictures of (B, ...) observations show now, before any memory."""
+        raise NotImplementedError

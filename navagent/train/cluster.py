@@ -19,7 +19,7 @@ from navagent.errors import ConfigError, NavAgentError, RunError, first_line
 from navagent.ray_cluster import LOCAL, connected
 from navagent.train.config import TrainConfig
 from navagent.train.group import Together
-from navagent.train.imitation import new_trainer
+from navagent.train.kinds import new_trainer
 
 STOP_FILE = "stop"
 """Where this file is in a run's folder, all workers save and end."""

@@ -66,6 +66,9 @@ class Imitation:
         inflection_weight: Of labels that differ from the one before, beside 1 (Wijmans et al. 2019, arXiv 1904.03461:
             total steps over inflections; VLN-CE: 3.2).
         reinforcement_weight: Of the actor-critic loss, a mean over the steps that agents decided by themselves.
+        critic_weight: Of the value's loss over all steps, whoever decided: how far an episode has come is worth knowing
+            while learning (progress monitor: Ma et al. 2019, arXiv 1901.03035), and reinforcement that starts from
+            these weights (`start_from`) has a critic.
     """
 
     oracle_share: float = 1.0
@@ -76,13 +79,14 @@ class Imitation:
     weight: float = 1.0
     inflection_weight: float = 1.0
     reinforcement_weight: float = 0.0
+    critic_weight: float = 0.0
 
     def check(self) -> None:
         """Raise ConfigError, in one sentence, unless something can be learned so."""
         for name in ("oracle_share", "oracle_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"imitation.{name} must be from 0 to 1, not {getattr(self, name)}.")
-        for name in ("weight", "inflection_weight", "reinforcement_weight"):
+        for name in ("weight", "inflection_weight", "reinforcement_weight", "critic_weight"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"imitation.{name} must be at least 0, not {getattr(self, name)}.")
         if self.decay_steps < 1:
@@ -108,6 +112,7 @@ class TrainConfig:
         steps: Environment steps of all workers together.
         seed: Of weights, episodes and actions.
         learning: How the policy learns.
+        looking: Learn only to see: the layers for pictures learn to tell which kinds of things are in view.
         imitation: How it learns from an oracle; None learns by PPO.
         network: The network.
         start_from: A weights file of such a network, which the training begins with (fine-tuning); None draws weights.
@@ -128,6 +133,7 @@ class TrainConfig:
     steps: int = 1_000_000
     seed: int = 0
     learning: Learning = field(default_factory=Learning)
+    looking: bool = False
     imitation: Imitation | None = None
     network: Architecture = field(default_factory=SensorNetwork)
     start_from: str | None = None
@@ -158,6 +164,8 @@ class TrainConfig:
             raise ConfigError(f"learning.past_steps must be at least 0, not {self.learning.past_steps}.")
         if self.imitation is not None:
             self.imitation.check()
+            if self.looking:
+                raise ConfigError("training.looking and training.imitation exclude each other: look first.")
         if self.agents % self.learning.mini_batches:
             raise ConfigError(
                 f"agents ({self.agents}) must be a multiple of learning.mini_batches ({self.learning.mini_batches})."

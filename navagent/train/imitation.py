@@ -92,12 +92,15 @@ class Imitator:
         learning: How it learns.
         imitation: What from.
         group: The workers.
+
+    Attributes:
+        beside: What learns besides the network: nothing.
     """
 
     def __init__(self, network: nn.Module, learning: Learning, imitation: Imitation, group: Group) -> None:
         self.learning, self._imitation, self._group = learning, imitation, group
         self.optimizer = torch.optim.Adam(network.parameters(), lr=learning.learning_rate, eps=learning.adam_epsilon)
-        self._network = group.share(network)
+        self._network, self.beside = group.share(network), nn.ModuleDict()
 
     def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
         """Learn from a rollout and return means over all workers' steps.
@@ -115,7 +118,7 @@ class Imitator:
         gained = advantages(
             rollout.rewards, rollout.values, rollout.ended, rollout.last_values, learning.gamma, learning.tau
         )
-        sums, norms = torch.zeros(7, dtype=torch.float64), []
+        sums, norms = torch.zeros(8, dtype=torch.float64), []
         self._network.train()
         for _ in range(learning.epochs):
             for part in torch.randperm(rollout.actions.shape[1]).to(gained.device).chunk(learning.mini_batches):
@@ -123,12 +126,12 @@ class Imitator:
                 norms.append(self._descend(loss))
                 sums += told
         self._network.eval()
-        taught, labels, agreed, acted, policy, value, entropy = self._group.total(sums).tolist()
+        taught, labels, agreed, policy, entropy, acted, error, judged = self._group.total(sums).tolist()
         return {
             "imitation_loss": taught / max(labels, 1e-9),
             "agreement": agreed / max(labels, 1e-9),
             "policy_loss": policy / max(acted, 1e-9),
-            "value_loss": value / max(acted, 1e-9),
+            "value_loss": error / max(judged, 1e-9),
             "entropy": entropy / max(acted, 1e-9),
             "gradient_norm": sum(norms) / len(norms),
         }
@@ -150,14 +153,18 @@ class Imitator:
         advantage, before = gained[:, agents], rollout.values[:, agents]
         chosen = log_all.gather(-1, rollout.actions[:, agents, None])[..., 0]
         policy = -(chosen * advantage)[own].sum()
-        value = 0.5 * ((values - advantage - before) ** 2)[own].sum()
+        error = 0.5 * (values - advantage - before) ** 2
         entropy = -(log_all.exp() * log_all).sum(dim=-1)[own].sum()
         agreed = (log_all.argmax(dim=-1) == labels)[taught].sum()
         # Each worker's share counts by its number of steps: gradients are averaged, so means are made over all.
         total, acted = self._mean(weights.sum()), self._mean(own.sum().to(weights.dtype))
-        reinforced = (policy + learning.value_weight * value - learning.entropy_weight * entropy) / acted
+        reinforced = (policy + learning.value_weight * error[own].sum() - learning.entropy_weight * entropy) / acted
         loss = imitation.weight * (missed * weights).sum() / total + imitation.reinforcement_weight * reinforced
-        told = ((missed * taught).sum(), taught.sum(), agreed, own.sum(), policy, value, entropy)
+        judged = valid if imitation.critic_weight else own
+        if imitation.critic_weight:
+            loss = loss + imitation.critic_weight * error[valid].sum() / self._mean(valid.sum().to(weights.dtype))
+        told = [missed[taught].sum(), taught.sum(), agreed, policy, entropy, own.sum()]
+        told += [error[judged].sum(), judged.sum()]
         return loss, torch.stack([part.detach().double().cpu() for part in told])
 
     def _mean(self, count: Tensor) -> Tensor:
@@ -216,9 +223,3 @@ class ImitationTrainer(Trainer):
         imitation = self._imitation
         self._guide.share = imitation.oracle_share * imitation.oracle_decay ** (self._steps // imitation.decay_steps)
         return super()._update() | {"oracle_share": self._guide.share}
-
-
-def new_trainer(config: TrainConfig, group: Group, folder: Path, command: str = "") -> Trainer:
-    """Return the trainer that a configuration asks for."""
-    kind = Trainer if config.imitation is None else ImitationTrainer
-    return kind(config, group, folder, command)

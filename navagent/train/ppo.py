@@ -79,12 +79,15 @@ class PPO:
         network: The network.
         learning: How.
         group: The workers.
+
+    Attributes:
+        beside: What learns besides the network: nothing.
     """
 
     def __init__(self, network: nn.Module, learning: Learning, group: Group) -> None:
         self.learning, self._group = learning, group
         self.optimizer = torch.optim.Adam(network.parameters(), lr=learning.learning_rate, eps=learning.adam_epsilon)
-        self._network = group.share(network)
+        self._network, self.beside = group.share(network), nn.ModuleDict()
 
     def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
         """Learn from a rollout and return means over all workers' steps.

@@ -25,7 +25,7 @@ class MixedPrecision(PolicyNetwork):
 
     def __init__(self, network: PolicyNetwork) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.picture_size = network, network.picture_size
 
     def new_state(self, agents: int) -> Tensor:
         """Return the network's."""
@@ -46,6 +46,12 @@ class MixedPrecision(PolicyNetwork):
         with torch.autocast(state.device.type, torch.bfloat16):
             logits, values = self.network(observations, last_actions, state, begins)
         return logits.float(), values.float()
+
+    def picture_features(self, observations: Observations) -> Tensor:
+        """Return the network's."""
+        device = next(iter(observations.values())).device
+        with torch.autocast(device.type, torch.bfloat16):
+            return self.network.picture_features(observations).float()
 
 
 def in_precision(network: PolicyNetwork, precision: str, device: torch.device) -> PolicyNetwork:

@@ -45,6 +45,7 @@ class Rollout:
         past: How many of the T steps are of earlier rollouts.
         labels: (T, N) int64, what an oracle would have done, -1 where it does not say; None without one.
         guided: (T, N) bool, whether the agent did what the oracle said; None without one.
+        in_view: (T, N, labels) bool, which kinds of things are in view; None where nobody asks.
     """
 
     observations: dict[str, Tensor]
@@ -64,6 +65,7 @@ class Rollout:
     past: int = 0
     labels: Tensor | None = None
     guided: Tensor | None = None
+    in_view: Tensor | None = None
 
     @property
     def steps(self) -> int:
@@ -180,10 +182,10 @@ class Collector:
         before = len(self._past)
         whole = self._past.then(rollout.observations, rollout.last_actions, rollout.begins)
         self._past = whole.newest()
-        names = ("valid", "actions", "log_probabilities", "values", "rewards", "ended", "labels", "guided")
+        names = ("valid", "actions", "log_probabilities", "values", "rewards", "ended", "labels", "guided", "in_view")
         rows = {name: getattr(rollout, name) for name in names if getattr(rollout, name) is not None}
         columns: dict[str, Any] = {
-            name: torch.cat([row.new_zeros(before, row.shape[1]), row]) for name, row in rows.items()
+            name: torch.cat([row.new_zeros(before, *row.shape[1:]), row]) for name, row in rows.items()
         }
         return replace(
             rollout,

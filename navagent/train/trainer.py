@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import gymnasium
 import torch
 from gymnasium import spaces
+from torch import nn
 
 import envs  # noqa: F401 (registers the environments' ids)
 from navagent.errors import ConfigError, NavAgentError, first_line
@@ -36,6 +37,10 @@ class Learner(Protocol):
     @property
     def optimizer(self) -> torch.optim.Optimizer:
         """What makes steps."""
+
+    @property
+    def beside(self) -> nn.Module:
+        """What learns besides the network."""
 
     def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
         """Learn from a rollout and tell how it went; `left` is the share of the training that is left."""
@@ -206,6 +211,7 @@ class Trainer:
             "workers": self._group.size,
             "steps": self._steps,
             "network": self.network.state_dict(),
+            "beside": self._learns.beside.state_dict(),
             "optimizer": self._learns.optimizer.state_dict(),
             "collector": self._collector.state(),
             "episodes": self._window.state(),
@@ -240,6 +246,7 @@ class Trainer:
             if said not in (None, self._identity):  # older checkpoints do not say it
                 raise RuntimeError(f"this command asks for {self._identity}")
             self.network.load_state_dict(content["network"])
+            self._learns.beside.load_state_dict(content.get("beside", {}))  # older checkpoints have none
         except RuntimeError as error:
             raise ConfigError(
                 f"The checkpoint in {self._checkpoints} was trained with {said or 'another network'} "

@@ -15,13 +15,14 @@ from navagent.errors import ConfigError
 from navagent.networks.architecture import CandidateNetwork
 from navagent.train.config import Imitation, Learning, TrainConfig
 from navagent.train.group import Alone, Group, Together
-from navagent.train.imitation import Guide, ImitationTrainer, Imitator, new_trainer
+from navagent.train.imitation import Guide, ImitationTrainer, Imitator
+from navagent.train.kinds import new_trainer
 from navagent.train.ppo import DivergedError
 from navagent.train.rollouts import Collector, Rollout
 from navagent.train.trainer import Trainer
 from tests.train.test_ppo import network, part, rollout
 
-EVERYTHING = Imitation(label_own=True, weight=0.7, inflection_weight=3.2, reinforcement_weight=0.4)
+EVERYTHING = Imitation(label_own=True, weight=0.7, inflection_weight=3.2, reinforcement_weight=0.4, critic_weight=0.3)
 ONE_STEP = Learning(epochs=1, mini_batches=1, max_gradient_norm=1e9)
 
 
@@ -124,7 +125,8 @@ def test_the_loss_is_what_its_definition_says() -> None:
     net = network()
     logits, values = net(experience.observations, experience.last_actions, experience.state, experience.begins)
     log_all = torch.log_softmax(logits, dim=-1)
-    taught, weight, reinforced, own = torch.zeros(()).double(), 0.0, torch.zeros(()).double(), 0
+    taught, reinforced, judged = (torch.zeros(()).double() for _ in range(3))
+    weight, own, steps = 0.0, 0, 0
     for agent in range(5):
         running = 0.0
         gained = {}
@@ -142,14 +144,15 @@ def test_the_loss_is_what_its_definition_says() -> None:
                 inflects = t > 0 and not experience.begins[t, agent] and label != before
                 w = 3.2 if inflects else 1.0
                 taught, weight = taught - w * log_all[t, agent, label], weight + w
+            missed = 0.5 * (values[t, agent] - gained[t] - experience.values[t, agent]) ** 2
+            judged, steps = judged + missed, steps + 1
             if not experience.guided[t, agent]:
                 log_all_here = log_all[t, agent]
-                target = gained[t] + experience.values[t, agent]
                 reinforced = reinforced - log_all_here[experience.actions[t, agent]] * gained[t]
-                reinforced = reinforced + learning.value_weight * 0.5 * (values[t, agent] - target) ** 2
+                reinforced = reinforced + learning.value_weight * missed
                 reinforced = reinforced + learning.entropy_weight * (log_all_here.exp() * log_all_here).sum()
                 own += 1
-    torch.autograd.backward(0.7 * taught / weight + 0.4 * reinforced / own)
+    torch.autograd.backward(0.7 * taught / weight + 0.4 * reinforced / own + 0.3 * judged / steps)
     found = gradients(Alone(), experience, EVERYTHING)
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None
@@ -260,6 +263,7 @@ def test_an_environment_without_an_oracle_is_refused(
         ({"oracle_share": 1.5}, r"imitation.oracle_share must be from 0 to 1, not 1\.5"),
         ({"oracle_decay": -0.1}, "imitation.oracle_decay must be from 0 to 1"),
         ({"weight": -1.0}, "imitation.weight must be at least 0"),
+        ({"critic_weight": -1.0}, "imitation.critic_weight must be at least 0"),
         ({"decay_steps": 0}, "imitation.decay_steps must be at least 1"),
         ({"weight": 0.0}, "nothing to learn from"),
         ({"oracle_share": 0.0}, "nothing to learn from"),

@@ -61,6 +61,7 @@ class VLMPolicy(PolicyNetwork):
         self.plan = PlanWriter(options.plan, self.language) if writes else None
         width = self.language.input_size
         self.tower = _tower(options.tower, space)
+        self.picture_size = 0 if options.tower.kind == "pretrained" else self.tower.output_size
         self.connector = connector(options.connector, self.tower.grid, self.tower.output_size, width, writes)
         visual = self.connector.tokens
         self.history: TemporalPooling | None = None
@@ -153,6 +154,10 @@ class VLMPolicy(PolicyNetwork):
         hidden = self.language(both, stood, seen(places, keys, self.context), Beside(past))
         last = hidden[:, lengths.shape[1] * read :].unflatten(1, (length, self.tokens))[:, :, -1]
         return self._heads(last.transpose(0, 1))
+
+    def picture_features(self, observations: Observations) -> Tensor:
+        """Return the mean over patches of what the tower finds."""
+        return self._features(observations).mean(dim=1)
 
     # ------------------------------------------------------------------------------------------------ the state
     @property
