@@ -73,17 +73,11 @@ class PictureEncoder(nn.Module):
         if len(sizes) != 1:
             raise ValueError(f"colour and depth need one size, not {shapes}")
         (height, width) = sizes.pop()
-        if min(height, width) < _LEAST_SIDE:
-            raise ValueError(
-                f"pictures must be at least {_LEAST_SIDE} pixels wide and high for this network, not {height, width}"
-            )
         inputs = sum(_PICTURES[name] for name in self.names)
-        layers = _normed(inputs, channels) if kind == "normed" else _simple(inputs, channels)
+        layers, sides = convolutions(inputs, channels, (height, width), kind)
         self._convolutions = len(layers)
-        places = nn.Sequential(*layers)(torch.zeros(1, inputs, height, width)).numel()
-        self.net = nn.Sequential(
-            *layers, nn.Flatten(), _orthogonal(nn.Linear(places, output_size)), nn.ReLU(inplace=True)
-        )
+        last = _orthogonal(nn.Linear(channels[-1] * sides[0] * sides[1], output_size))
+        self.net = nn.Sequential(*layers, nn.Flatten(), last, nn.ReLU(inplace=True))
 
     def forward(self, observations: Observations) -> Tensor:
         """Return (B, `output_size`) of pictures (B, H, W, channels)."""
@@ -110,7 +104,29 @@ class PictureEncoder(nn.Module):
         return found
 
 
+def convolutions(
+    inputs: int, channels: Sequence[int], size: tuple[int, int], kind: Literal["simple", "normed"]
+) -> tuple[nn.Sequential, tuple[int, int]]:
+    """Return convolutions of a kind of `PictureEncoder`, and the height and width of what they find.
+
+    Args:
+        inputs: Channels of pictures.
+        channels: Features, from fine to coarse; three.
+        size: Height and width of pictures, pixels.
+        kind: simple or normed.
+
+    Raises:
+        ValueError: The pictures are too small, or the channels cannot be normed.
+    """
+    if min(size) < _LEAST_SIDE:
+        raise ValueError(f"pictures must be at least {_LEAST_SIDE} pixels wide and high for convolutions, not {size}")
+    net = nn.Sequential(*(_normed(inputs, channels) if kind == "normed" else _simple(inputs, channels)))
+    height, width = net(torch.zeros(1, inputs, *size)).shape[2:]
+    return net, (height, width)
+
+
 def _simple(inputs: int, channels: Sequence[int]) -> list[nn.Module]:
+    """Return Mnih et al.'s convolutions; the last one's activation is not among them."""
     first, second, third = channels
     return [
         _orthogonal(nn.Conv2d(inputs, first, 8, stride=4)),

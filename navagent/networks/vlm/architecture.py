@@ -32,6 +32,7 @@ class Tower:
         resize: naive squeezes pictures that are not square, letterbox adds borders.
         dtype: Of pretrained weights.
         width: Of cnn and vit: features.
+        convolutions: Of cnn: simple or normed, as of `SensorNetwork`.
         patch: Of vit: pixels of a patch's sides.
         layers: Of vit.
         heads: Of vit's attention.
@@ -45,6 +46,7 @@ class Tower:
     resize: Literal["naive", "letterbox"] = "naive"
     dtype: Literal["float32", "bfloat16"] = "float32"
     width: int = 128
+    convolutions: Literal["simple", "normed"] = "simple"
     patch: int = 16
     layers: int = 4
     heads: int = 4

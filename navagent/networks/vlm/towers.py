@@ -10,12 +10,10 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
+from navagent.networks.encoders import convolutions
 from navagent.networks.policy_network import Observations
 from navagent.networks.vlm.architecture import Tower
 from navagent.networks.vlm.pictures import CHANNELS, resized, stacked
-
-_CONVOLUTIONS = ((8, 4), (4, 2), (3, 1))
-"""Kernels and strides, pixels (Mnih et al. 2015; habitat-baselines' `simple_cnn.py`)."""
 
 
 class VisionTower(nn.Module, ABC):
@@ -76,34 +74,28 @@ def picture_size(space: spaces.Dict, names: Sequence[str]) -> tuple[int, int]:
 
 
 class ConvolutionTower(ScratchTower):
-    """Three convolutions; each patch knows where it is, or one layer sees all of them.
+    """Convolutions; each patch knows where it is, or one layer sees all of them.
 
     Raises:
-        ValueError: The pictures are too small.
+        ValueError: The pictures are too small, or the width cannot be normed.
     """
 
     def __init__(self, options: Tower, space: spaces.Dict) -> None:
         super().__init__(options, space)
-        sides = list(self.size)
-        for kernel, stride in _CONVOLUTIONS:
-            sides = [(side - kernel) // stride + 1 for side in sides]
-        if min(sides) < 1:
-            raise ValueError(f"pictures must be at least 36 pixels wide and high for convolutions, not {self.size}")
-        layers: list[nn.Module] = []
-        widths = (self.channels, 32, 64, options.width)
-        for (kernel, stride), before, after in zip(_CONVOLUTIONS, widths, widths[1:], strict=False):
-            layers += [nn.Conv2d(before, after, kernel, stride), nn.ReLU()]
-        self.net = nn.Sequential(*layers)
-        whole = options.features == "picture"
-        self.grid = (1, 1) if whole else (sides[0], sides[1])
-        patches = sides[0] * sides[1]
-        self.whole = nn.Sequential(nn.Linear(patches * options.width, options.width), nn.ReLU()) if whole else None
-        self.places = None if whole else nn.Parameter(torch.randn(patches, options.width) * 0.02)
-        for layer in (*self.net, *(self.whole or ())):
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.orthogonal_(layer.weight, math.sqrt(2))
-                assert layer.bias is not None
-                nn.init.zeros_(layer.bias)
+        # Normed ones are five on larger maps: half the features of three cost as much.
+        finer = (16, 32) if options.convolutions == "normed" else (32, 64)
+        layers, self.grid = convolutions(self.channels, (*finer, options.width), self.size, options.convolutions)
+        self.net = nn.Sequential(*layers, nn.ReLU())
+        patches = self.grid[0] * self.grid[1]
+        self.whole: nn.Sequential | None = None
+        self.places: nn.Parameter | None = None
+        if options.features == "picture":
+            last = nn.Linear(patches * options.width, options.width)
+            nn.init.orthogonal_(last.weight, math.sqrt(2))
+            nn.init.zeros_(last.bias)
+            self.whole, self.grid = nn.Sequential(last, nn.ReLU()), (1, 1)
+        else:
+            self.places = nn.Parameter(torch.randn(patches, options.width) * 0.02)
 
     def forward(self, observations: Observations) -> Tensor:
         """Return features."""
