@@ -17,11 +17,11 @@ from tests.benchmarks.train_rivals import Clock, Curve, write
 
 def main() -> None:
     """Train and keep the curve."""
-    way, seed, steps, sight, out = sys.argv[1:]
+    way, seed, steps, where, out = sys.argv[1:]
     workers = 1 if way == "ours_alone" else 2
     config = TrainConfig(
         env="navagent/HousePointNav-v0",
-        env_options=T.task(sight == "blind"),
+        env_options=T.task(where),
         evaluate_options={"split": "val_unseen", "houses": 1},
         agents=T.AGENTS // workers,
         steps=int(steps),
@@ -30,7 +30,7 @@ def main() -> None:
             rollout_steps=T.STEPS,
             epochs=T.EPOCHS,
             mini_batches=T.MINI_BATCHES,
-            learning_rate=T.LEARNING_RATE,
+            learning_rate=T.learning_rate(where),
             entropy_weight=T.ENTROPY_WEIGHT,
             max_gradient_norm=T.MAX_GRADIENT_NORM,
             normalise_advantages=True,

@@ -54,12 +54,12 @@ class Ours(TorchRLModule, ValueFunctionAPI):
 
 def main() -> None:
     """Train and keep the curve."""
-    _, seed, steps, sight, out = sys.argv[1:]
+    _, seed, steps, where, out = sys.argv[1:]
     torch.set_num_threads(2)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     config = (
         PPOConfig()
-        .environment("navagent/HousePointNav-v0", env_config={**T.task(sight == "blind"), "seed": int(seed)})
+        .environment("navagent/HousePointNav-v0", env_config={**T.task(where), "seed": int(seed)})
         .env_runners(
             num_env_runners=0,
             num_envs_per_env_runner=T.AGENTS,
@@ -70,7 +70,7 @@ def main() -> None:
         .learners(num_learners=0)
         .rl_module(rl_module_spec=RLModuleSpec(module_class=Ours, model_config={"max_seq_len": 20}))
         .training(
-            lr=T.LEARNING_RATE,
+            lr=T.learning_rate(where),
             gamma=0.99,
             lambda_=0.95,
             train_batch_size_per_learner=T.AGENTS * T.STEPS,

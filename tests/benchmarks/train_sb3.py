@@ -96,12 +96,12 @@ class Watch(BaseCallback):
 
 def main() -> None:
     """Train and keep the curve."""
-    _, seed, steps, sight, out = sys.argv[1:]
+    _, seed, steps, where, out = sys.argv[1:]
     torch.set_num_threads(2)
     model = RecurrentPPO(
         "MultiInputLstmPolicy",
-        VecMonitor(Houses(T.make(T.AGENTS, int(seed), sight == "blind"))),
-        learning_rate=T.LEARNING_RATE,
+        VecMonitor(Houses(T.make(T.AGENTS, int(seed), where))),
+        learning_rate=T.learning_rate(where),
         n_steps=T.STEPS,
         batch_size=T.AGENTS * T.STEPS // T.MINI_BATCHES,
         n_epochs=T.EPOCHS,

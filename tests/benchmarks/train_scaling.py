@@ -45,7 +45,7 @@ def scaling(repeats: int) -> None:
     """Two workers against one, each with the same batch."""
     config = TrainConfig(
         env="navagent/HousePointNav-v0",
-        env_options=train_task.task(),
+        env_options=train_task.task("houses"),
         evaluate_options={"split": "val_unseen", "houses": 1},
         agents=16,
         learning=Learning(mini_batches=2),
@@ -115,7 +115,7 @@ def _probe(options: dict[str, Any]) -> None:
     folder, group = Path(options["folder"]), Together()
     group.total(torch.ones(1))
     ready = time.time()
-    env = train_task.make(2, group.rank)
+    env = train_task.make(2, group.rank, "houses")
     network = train_task.NETWORK.build(env.single_observation_space, 4)
     gradient = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
     content = {"network": network.state_dict(), "optimizer": [gradient.clone(), gradient.clone()]}
