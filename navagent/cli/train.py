@@ -82,8 +82,8 @@ def _together(config: TrainConfig, folder: Path, options: Namespace, command: st
     cluster = importlib.import_module("navagent.train.cluster")
     stop = folder / cluster.STOP_FILE
     stop.unlink(missing_ok=True)
-    with _stop_asked(stop.touch):
-        cluster.train(config, folder, options.workers, options.ray_address, options.min_workers, command)
+    listening = _stop_asked(stop.touch)
+    cluster.train(config, folder, options.workers, options.ray_address, options.min_workers, command, listening)
     stopped = stop.exists()
     stop.unlink(missing_ok=True)
     return not stopped

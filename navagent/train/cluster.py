@@ -7,6 +7,8 @@ takes the others with it, and Ray starts all of them again from their newest com
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ def train(
     address: str | None,
     least: int | None = None,
     command: str = "",
+    listening: AbstractContextManager[object] | None = None,
 ) -> None:
     """Train on several workers until all steps are done, or until there is a `STOP_FILE`.
 
@@ -46,12 +49,13 @@ def train(
         least: With how many workers it goes on when nodes are lost; more join again as soon as there is room. None
             waits for all.
         command: What was typed, for the cards of weights files.
+        listening: Takes over the process's signals; entered once Ray, which takes them, too, is there.
 
     Raises:
         ConfigError: The cluster cannot be reached or has not enough processors.
         RunError: Workers failed too often.
     """
-    with connected(address or LOCAL, workers):
+    with connected(address or LOCAL, workers), listening or nullcontext():
         needed, there = least or workers, int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
         if there < needed:
             raise ConfigError(f"{needed} workers need {needed} processors, and the Ray cluster has {there}.")
@@ -75,7 +79,9 @@ def train(
             ),
         )
         try:
-            trainer.fit()
+            # In the main thread, Ray Train would answer ctrl-C by itself, and lose what is not saved.
+            with ThreadPoolExecutor(1) as aside:
+                aside.submit(trainer.fit).result()
         except Exception as error:
             cause = _cause(error)
             if isinstance(cause, NavAgentError):

@@ -46,15 +46,18 @@ def test_a_training_runs_and_is_found_finished(tmp_path: Path) -> None:
     assert [step for step in steps_done(tmp_path) if step > 200] == [240, 280, 280]  # the last row is the evaluation
 
 
-def test_a_signal_saves_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    command = navagent_command("train", *SMALL, "--training.steps", "1000000")
+@pytest.mark.parametrize(
+    ("sign", "workers"), [(signal.SIGUSR1, 1), (signal.SIGTERM, 2), (signal.SIGINT, 2)], ids=["alone", "TERM", "INT"]
+)
+def test_a_signal_saves_and_the_same_command_goes_on(sign: signal.Signals, workers: int, tmp_path: Path) -> None:
+    command = navagent_command("train", *SMALL, "--training.steps", "1000000", "--workers", str(workers))
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         deadline = time.monotonic() + 120
         while len(steps_done(tmp_path)) < 3 and time.monotonic() < deadline:
             time.sleep(0.1)
-        os.kill(process.pid, signal.SIGUSR1)
+        os.kill(process.pid, sign)
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "Saved. The same command goes on from there." in said

@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
-from navagent.networks.encoders import convolutions
+from navagent.networks.encoders import convolutions, planes
 from navagent.networks.policy_network import Observations
 from navagent.networks.vlm.architecture import Tower
 from navagent.networks.vlm.pictures import CHANNELS, resized, stacked
@@ -87,6 +87,7 @@ class ConvolutionTower(ScratchTower):
         layers, self.grid = convolutions(self.channels, (*finer, options.width), self.size, options.convolutions)
         self.net = nn.Sequential(*layers, nn.ReLU())
         patches = self.grid[0] * self.grid[1]
+        self.kind = options.convolutions
         self.whole: nn.Sequential | None = None
         self.places: nn.Parameter | None = None
         if options.features == "picture":
@@ -99,7 +100,7 @@ class ConvolutionTower(ScratchTower):
 
     def forward(self, observations: Observations) -> Tensor:
         """Return features."""
-        found: Tensor = self.net(self.pictures(observations)).flatten(2).transpose(1, 2)
+        found: Tensor = self.net(planes(self.pictures(observations), self.kind)).flatten(2).transpose(1, 2)
         if self.whole is not None:
             whole: Tensor = self.whole(found.flatten(1))[:, None]
             return whole
