@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.houses.floor import FloorArrays
-from envs.houses.follower import GOAL_RADIUS, next_action
+from envs.houses.follower import next_action
 from envs.houses.geodesic import Goals, query
 from envs.houses.jit import kernel
 from envs.houses.motion import STEP, STOP, TURN, act
@@ -307,12 +307,13 @@ def _wrapped(angle: float) -> float:
 
 
 @kernel
-def advise(stage: Stage, agents: Agents, actions: NDArray[np.int64]) -> None:
+def advise(stage: Stage, agents: Agents, radius: float, actions: NDArray[np.int64]) -> None:
     """Write what the oracle follower would do in every agent's place, -1 where an episode is over or nothing helps.
 
     Args:
         stage: The houses.
         agents: The agents.
+        radius: Metres from the goal within which it stops.
         actions: (N,), written.
     """
     keys = np.empty(stage.goals.points.shape[1] + stage.goals.distance.shape[1])
@@ -323,5 +324,5 @@ def advise(stage: Stage, agents: Agents, actions: NDArray[np.int64]) -> None:
             goal = stage.goal[stage.first[agents.house[agent]] + agents.episode[agent]]
             x, y = agents.position[agent, 0], agents.position[agent, 1]
             actions[agent] = next_action(
-                stage.floors, stage.goals, goal, x, y, agents.heading[agent], GOAL_RADIUS, STEP, TURN, keys, nodes
+                stage.floors, stage.goals, goal, x, y, agents.heading[agent], radius, STEP, TURN, keys, nodes
             )

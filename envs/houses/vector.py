@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from envs.houses.follower import GOAL_RADIUS
 from envs.houses.house import SENSOR_HEIGHT
 from envs.houses.in_view import KINDS, THIRDS, InView
 from envs.houses.lockstep import METRICS, Agents, Terms, advise, new_agents, new_outcome, sense, step
@@ -75,6 +76,8 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         slack_reward: For every step. The four defaults are habitat-lab's (`success_reward`, `slack_reward`, the
             distance measure once).
         collision_reward: For a step that collides.
+        oracle_radius: Metres from the goal within which `oracle_actions` says STOP. A policy that imitates STOPs at one
+            place only rarely dares one, and R2R's goal is 3 m wide.
         copy: Return observations in arrays of their own; else in arrays that the next step writes to again.
         trajectories: Tell ended episodes' trajectories. They are no part of `state`.
 
@@ -107,12 +110,13 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         distance_reward: float = 1.0,
         slack_reward: float = -0.01,
         collision_reward: float = 0.0,
+        oracle_radius: float = GOAL_RADIUS,
         copy: bool = True,
         trajectories: bool = False,
         render_mode: str | None = None,
     ) -> None:
         self._size = (size, size) if isinstance(size, int) else tuple(size)
-        _check(task, num_envs, self._size, sensors, max_steps, threads, residents, hfov)
+        _check(task, num_envs, self._size, sensors, max_steps, threads, residents, hfov, oracle_radius)
         self.num_envs, self.render_mode = num_envs, render_mode
         self._task, self._sensors, self._hfov, self._threads = TASKS[task], tuple(sensors), hfov, threads
         self.hfov: float | None = hfov if self._sensors else None
@@ -132,7 +136,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         if self._shuffle and residents == 1 < min(num_envs, len(plan.seeds)):
             raise ConfigError("residents must be at least 2, so that agents can leave a house that is exchanged.")
         self._pool = Pool(self._task, plan, residents if self._shuffle else max(len(plan.seeds), 1), house_steps)
-        self._seed, self._copy, self._scenes = seed, copy, len(plan.seeds)
+        self._seed, self._copy, self._scenes, self._oracle_radius = seed, copy, len(plan.seeds), oracle_radius
         self._agents, self._outcome = new_agents(num_envs), new_outcome(num_envs)
         self._started = False
         space = self._space()
@@ -210,10 +214,10 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
     def oracle_actions(self) -> NDArray[np.int64]:
         """Return the action of each agent that follows the shortest path to its goal, (num_envs,).
 
-        It is -1 where an episode is over. `envs.houses.follower` is the oracle; it stops within 0.19 m of the goal.
+        It is -1 where an episode is over. `envs.houses.follower` is the oracle; it stops within `oracle_radius`.
         """
         actions = np.empty(self.num_envs, np.int64)
-        advise(self._pool.stage, self._agents, actions)
+        advise(self._pool.stage, self._agents, self._oracle_radius, actions)
         return actions
 
     labels_in_view = THIRDS * len(KINDS)
@@ -358,6 +362,7 @@ def _check(
     threads: int,
     residents: int,
     hfov: float,
+    oracle_radius: float,
 ) -> None:
     """Refuse options that make no environment, in one sentence."""
     if task not in TASKS:
@@ -370,5 +375,7 @@ def _check(
         raise ConfigError(f"size must be one or two numbers of pixels from 1 to 8192, not {size}.")
     if isinstance(sensors, str) or not set(sensors) <= set(SENSORS):
         raise ConfigError(f"sensors must be some of {', '.join(SENSORS)}, not {sensors!r}.")
+    if not oracle_radius > 0:
+        raise ConfigError(f"oracle_radius must be more than 0 metres, not {oracle_radius}.")
     if not 0 < hfov < math.pi:
         raise ConfigError(f"hfov must be more than 0 and less than pi radians, not {hfov}.")

@@ -86,6 +86,17 @@ def test_who_does_what_the_environments_oracle_says_succeeds(task: str) -> None:
     assert min(spl) > 0.9
 
 
+def test_the_oracle_stops_as_near_to_the_goal_as_asked() -> None:
+    env = batch("r2r", sensors=(), oracle_radius=1.5)
+    env.reset(seed=0)
+    found: list[float] = []
+    while len(found) < 20:
+        _, _, terminated, _, infos = env.step(np.maximum(env.oracle_actions(), STOP))
+        if terminated.any():
+            found += infos["distance_to_goal"][terminated].tolist()
+    assert 1.0 < min(found) <= max(found) < 1.5
+
+
 def test_agents_move_as_one_agent_walks_and_see_what_the_renderer_draws() -> None:
     env = batch(sensors=("rgb", "depth", "semantic"))
     env.reset(seed=1)
@@ -250,6 +261,7 @@ def test_copies_stay_and_buffers_are_written_again() -> None:
         ({"agents": 0}, "num_envs must be at least 1, not 0"),
         ({"threads": 0}, "threads must be at least 1, not 0"),
         ({"residents": 1}, "residents must be at least 2"),
+        ({"oracle_radius": 0.0}, r"oracle_radius must be more than 0 metres, not 0\.0"),
         ({"hfov": 4.0}, "hfov must be more than 0 and less than pi radians, not 4.0"),
     ],
 )

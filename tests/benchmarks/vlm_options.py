@@ -1,0 +1,123 @@
+"""What the choices of a vision-language policy cost and bring at tiny scale: `python -m tests.benchmarks.vlm_options`.
+
+Every row is DAgger on the same instructions in eight procedural houses (64 x 64 colour and depth), for as many steps
+with the same seed, and then all of val_seen there: other paths in the same houses. Frozen and LoRA rows begin with a
+language model whose weights are random, saved and loaded as a checkpoint; the pretrained tower is a random SigLIP. They
+show cost, and what the rest learns around them, not what real checkpoints bring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from navagent.networks.vlm.architecture import SMALL, Connector, History, Language, Plan, Tower, VLMNetwork
+from navagent.train.config import Imitation, Learning, TrainConfig
+from navagent.train.evaluation import play_split
+from navagent.train.group import Alone
+from navagent.train.kinds import new_trainer
+from navagent.train.trainer import make_env
+from tests.tiny_models import make_siglip, make_tokenizer
+
+HOUSES = {"size": 64, "houses": 8, "residents": 8, "max_steps": 150, "oracle_radius": 1.0}
+READ = Language(instruction_tokens=64)
+
+
+def options(folder: Path) -> dict[str, VLMNetwork]:
+    """Return what is compared, by what differs from the first: a small CNN, one visual token, all of it learned."""
+    base = VLMNetwork(language=READ, context=48)
+    patches = Tower(features="patches")
+    kept = replace(READ, checkpoint=str(_language(folder / "llama")))
+    siglip = Tower(kind="pretrained", checkpoints=(str(make_siglip(folder / "siglip")),), features="patches")
+    return {
+        "CNN, MLP, 1 token, full": base,
+        "CNN with norms": replace(base, tower=Tower(convolutions="normed")),
+        "ViT": replace(base, tower=Tower(kind="vit")),
+        "SigLIP (random, frozen), Perceiver": replace(base, tower=siglip, connector=Connector(kind="perceiver")),
+        "linear": replace(base, connector=Connector(kind="linear")),
+        "Q-Former": replace(base, tower=patches, connector=Connector(kind="qformer")),
+        "Perceiver": replace(base, tower=patches, connector=Connector(kind="perceiver")),
+        "Perceiver, 4 tokens": replace(base, tower=patches, connector=Connector(kind="perceiver", tokens=4)),
+        "history of 8 pooled into 4 tokens, context 1": replace(
+            base, history=History(kind="attention", frames=8, tokens=4), context=1
+        ),
+        "Q-Former under a plan of 4 tokens": replace(
+            base, tower=patches, connector=Connector(kind="qformer"), plan=Plan(tokens=4)
+        ),
+        "frozen (random)": replace(base, language=replace(kept, tuning="frozen")),
+        "LoRA (random)": replace(base, language=replace(kept, tuning="lora")),
+    }
+
+
+def _language(folder: Path) -> Path:
+    """Save a language model of the size of `SMALL` with random weights, and return where."""
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer()
+    config = transformers.AutoConfig.for_model(**SMALL, vocab_size=len(tokenizer), pad_token_id=1)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def measure(network: VLMNetwork, steps: int, seed: int, folder: Path) -> dict[str, float]:
+    """Train and play, and return what a row tells."""
+    config = TrainConfig(
+        env="navagent/HouseR2R-v0",
+        env_options=HOUSES,
+        agents=32,
+        steps=steps,
+        seed=seed,
+        learning=Learning(
+            rollout_steps=64, epochs=1, mini_batches=8, learning_rate=1e-3, max_gradient_norm=1.0, decay=True
+        ),
+        imitation=Imitation(oracle_share=0.75, mixing="step", label_own=True, inflection_weight=3.2),
+        network=network,
+        precision="bf16",
+        save_seconds=1e9,
+        evaluate_options={"split": "val_seen", "houses": 1},
+    )
+    trainer = new_trainer(config, Alone(), folder)
+    rows: list[dict[str, float]] = []
+    trainer.run(on_update=lambda row: rows.append(dict(row)))
+    weights: list[Any] = list(trainer.network.parameters())
+    env = make_env(config, 64, 0, {"split": "val_seen", "trajectories": True})
+    played = play_split(env, trainer.network, torch.device("cpu"))
+    env.close()
+    last = rows[-max(len(rows) // 10, 1) :]
+    return {
+        "weights": sum(part.numel() for part in weights),
+        "learned": sum(part.numel() for part in weights if part.requires_grad),
+        "steps/s": statistics.median(row["steps_per_second"] for row in rows[1:]),
+        "agreement": statistics.mean(row["agreement"] for row in last),
+        "SR": played["sr"],
+        "SPL": played["spl"],
+        "episodes": played["episodes"],
+    }
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=150_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rows", type=int, nargs="*", help="which, counted from 0; all by default")
+    asked = parser.parse_args()
+    print("| | weights | learned | steps/s | agreement % | SR % | SPL % |\n|---|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (name, network) in enumerate(options(Path(folder)).items()):
+            if asked.rows is None or number in asked.rows:
+                row = measure(network, asked.steps, asked.seed, Path(folder, f"run_{number}"))
+                shares = " | ".join(f"{100 * row[part]:.1f}" for part in ("agreement", "SR", "SPL"))
+                sizes = f"{row['weights']:,.0f} | {row['learned']:,.0f} | {row['steps/s']:,.0f}"
+                print(f"| {name} | {sizes} | {shares} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
