@@ -28,7 +28,7 @@ DATASET = "R2RVLN-v1"
 """habitat-lab's name of the R2R-CE dataset."""
 
 FOLLOWER_RADIUS = 0.5
-"""Metres from the goal at which the follower stops (VLN-CE's SHORTEST_PATH_SENSOR)."""
+"""Metres from the goal at which the follower stops where nothing else is asked (VLN-CE's SHORTEST_PATH_SENSOR)."""
 
 AROUND = 12
 """Level views all around, 30 degrees apart clockwise, the first one ahead."""
@@ -127,8 +127,15 @@ class R2RCESimulator:
             "around_depth": ((AROUND, depth, depth), "float32"),
         }
 
-    def reset(self, episode: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Begin an episode, given as an entry of an R2R-CE file; without goals it cannot be scored."""
+    def reset(
+        self, episode: dict[str, Any], oracle: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            episode: An entry of an R2R-CE file; without goals it cannot be scored.
+            oracle: Arguments of `oracle`, whose action the result brings as "oracle"; None asks for nothing.
+        """
         self._scored = bool(episode.get("goals"))
         entry = {
             **episode,
@@ -141,17 +148,17 @@ class R2RCESimulator:
         if self._env is None:
             self._env = habitat.Env(self._config, self._dataset)
         self._env.current_episode = self._dataset.episodes[0]
-        return self._answer(self._env.reset())
+        return self._answer(self._env.reset(), oracle)
 
-    def step(self, action: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Act: 0 stop, 1 forward, 2 left, 3 right.
+    def step(self, action: int, oracle: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Act: 0 stop, 1 forward, 2 left, 3 right; `oracle` as in `reset`.
 
         Raises:
             ValueError: No episode has begun.
         """
         if self._env is None:
             raise ValueError("no episode has begun: call reset")
-        return self._answer(self._env.step(action))
+        return self._answer(self._env.step(action), oracle)
 
     def distances(self, positions: list[list[float]], goal: list[float]) -> tuple[list[float], dict[str, Any]]:
         """Return the geodesic distance from each position to the goal, metres, infinite where there is no way."""
@@ -175,12 +182,13 @@ class R2RCESimulator:
         around_depth = [view["depth"][..., 0] for view in seen]
         return None, {"around_rgb": [view["rgb"] for view in seen], "around_depth": around_depth}
 
-    def oracle(self, goal: list[float]) -> tuple[int, dict[str, Any]]:
-        """Return the next action of habitat-lab's shortest-path follower."""
+    def oracle(self, goal: list[float], radius: float = FOLLOWER_RADIUS) -> tuple[int, dict[str, Any]]:
+        """Return the next action of habitat-lab's shortest-path follower, which stops within `radius` metres."""
         sim = self._env.sim
-        if getattr(self, "_follower_scene", None) != sim.habitat_config.scene:
-            self._follower = ShortestPathFollower(sim, FOLLOWER_RADIUS, return_one_hot=False)
-            self._follower_scene = sim.habitat_config.scene
+        wanted = (sim.habitat_config.scene, radius)
+        if getattr(self, "_follows", None) != wanted:
+            self._follower = ShortestPathFollower(sim, radius, return_one_hot=False)
+            self._follows = wanted
         action = self._follower.get_next_action(np.array(goal, np.float32))
         return int(action or 0), {}
 
@@ -190,7 +198,7 @@ class R2RCESimulator:
             self._env.close()
             self._env = None
 
-    def _answer(self, seen: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _answer(self, seen: Any, oracle: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
         sim = self._env.sim
         state = sim.get_agent_state()
         turn = state.rotation
@@ -201,6 +209,8 @@ class R2RCESimulator:
             "collided": bool(sim.previous_step_collided),
             "metrics": {name: float(metrics[name]) for name in ("distance_to_goal", "success", "spl") if metrics},
         }
+        if oracle is not None:
+            result["oracle"], _ = self.oracle(**oracle)
         return result, {"rgb": seen["rgb"], "depth": seen["depth"][..., 0]}
 
 

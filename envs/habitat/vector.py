@@ -5,12 +5,10 @@ gymnasium.make_vec("navagent/HabitatPointNav-v0", 8, vectorization_mode="vector_
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,44 +19,17 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.continuous import ContinuousData, Version, read_r2r_ce
-from envs.habitat.env import ACTIONS, HFOV, LONGEST, entry_of, padded_tokens, pose_of
+from envs.habitat.agent import METRICS, NO_ADVICE, ORACLE_RADII, SUCCESS_DISTANCES, Agent, Terms
+from envs.habitat.env import ACTIONS, HFOV, entry_of
 from envs.habitat.link import CALL_S, SIMULATOR, SimulatorError, Worker
 from envs.habitat.memory import Frames, anonymous_file
+from envs.habitat.observations import SENSORS, observation_space, readings
 from envs.habitat.order import Order
 from envs.habitat.place import default_gpu, find_scenes, find_simulator
-from envs.pose_sensors import pose_readings
 from envs.recording import Walks
 from navagent.errors import ConfigError, nearest
-from navagent.types import Episode, Pose
 
 Arrays = dict[str, NDArray[Any]]
-
-METRICS = ("success", "spl", "oracle_success", "distance_to_goal", "path_length")
-"""What an episode's end tells, as houses do; the last two in metres."""
-
-SUCCESS_DISTANCES = {"pointnav": 0.2, "r2r": 3.0}
-"""Tasks, with the metres within which STOP succeeds (habitat-lab's PointNav, R2R-CE)."""
-
-SENSORS = ("rgb", "depth")
-
-FARTHEST = 100.0
-"""Metres; bound of the spaces of distances, as houses have it."""
-
-
-@dataclass
-class _Agent:
-    """One agent's episode so far."""
-
-    link: Worker
-    episode: Episode | None = None
-    pose: Pose | None = None
-    steps: int = 0
-    walked: float = 0.0
-    shortest: float = 0.0
-    distance: float = 0.0
-    nearest: float = 0.0
-    collided: bool = False
-    over: bool = True
 
 
 class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
@@ -92,6 +63,8 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         distance_reward: Per metre that a step comes nearer to the goal.
         slack_reward: For every step.
         collision_reward: For a step that collides.
+        oracle_radius: Metres from the goal within which `oracle_actions` says STOP; by default 0.5 in r2r and 0.1875 in
+            pointnav (`envs.habitat.agent.ORACLE_RADII`).
         timeout_s: Seconds in which a simulator must answer.
         trajectories: Tell ended episodes' trajectories; those that a simulator broke have none.
 
@@ -129,21 +102,33 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         distance_reward: float = 1.0,
         slack_reward: float = -0.01,
         collision_reward: float = 0.0,
+        oracle_radius: float | None = None,
         timeout_s: float = CALL_S,
         trajectories: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        _check(task, num_envs, size, sensors, max_steps, stay)
+        radius = ORACLE_RADII.get(task, 1.0) if oracle_radius is None else oracle_radius
+        _check(task, num_envs, size, sensors, max_steps, stay, radius)
         self.num_envs, self.render_mode = num_envs, render_mode
-        self._task, self._sensors, self._max_steps = task, tuple(sensors), max_steps
-        self._success, self._spl, self._nearer = success_reward, spl_reward, distance_reward
-        self._slack, self._collision = slack_reward, collision_reward
+        self._task, self._sensors = task, tuple(sensors)
+        self._terms = Terms(
+            SUCCESS_DISTANCES[task],
+            max_steps,
+            success_reward,
+            spl_reward,
+            distance_reward,
+            slack_reward,
+            collision_reward,
+        )
+        self._oracle_radius, self._advised = radius, False
         self.hfov: float | None = HFOV if self._sensors else None
         self.rules = "r2r_ce" if task == "r2r" else task
         self._walks = Walks(num_envs) if trajectories else None
         self._data: ContinuousData = read_r2r_ce(split, data_dir, version)
         if not self._data.has_goals:
             raise ConfigError(f"Split {split} has no goals, so there is no reward: choose another one.")
+        if task == "r2r" and not self._data.tokens:
+            raise ConfigError(f"Split {split} has no tokens of its instructions, so there is nothing to read.")
         folder = find_scenes(scenes_dir, data_dir, self._data.scene_files.values())
         sides = {name: size if name in sensors else 1 for name in SENSORS}  # a picture nobody asks for is one pixel
         device = default_gpu() if gpu is None else gpu
@@ -152,9 +137,9 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self.versions: Mapping[str, str] = simulator.versions()
         self._order = Order(self._data.episodes, num_envs, split == "train", seed, stay)
         self._memory = anonymous_file()
-        self._agents = [_Agent(Worker(simulator, self._memory)) for _ in range(num_envs)]
+        self._agents = [Agent(Worker(simulator, self._memory)) for _ in range(num_envs)]
         self._frames: Frames | None = None
-        self.single_observation_space = self._space(size)
+        self.single_observation_space = observation_space(task, self._sensors, size, self._data.vocabulary)
         self.single_action_space = spaces.Discrete(len(ACTIONS))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -217,6 +202,20 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         """What each agent is to do, in words."""
         return tuple(agent.episode.instruction if agent.episode else "" for agent in self._agents)
 
+    def oracle_actions(self) -> NDArray[np.int64]:
+        """Return the action of each agent that follows the shortest path to its goal, (num_envs,).
+
+        It is -1 where an episode is over. habitat-lab's `ShortestPathFollower` is the oracle; it stops within
+        `oracle_radius`. The first call asks the simulators, and from then on every step's answer brings its action.
+        """
+        self._advised = True
+        asked = [agent for agent in self._agents if not agent.over and agent.advice is None]
+        for agent in asked:
+            agent.consult(self._oracle_radius)
+        for agent in asked:
+            agent.hear()
+        return np.array([NO_ADVICE if agent.over else agent.advice for agent in self._agents], np.int64)
+
     @property
     def episode_count(self) -> int:
         """How many episodes the split has."""
@@ -242,19 +241,6 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         return self.reset()[0]
 
     # ------------------------------------------------------------------------------------------------- the rest
-    def _space(self, size: int) -> spaces.Dict:
-        known: dict[str, spaces.Space[Any]] = {
-            "rgb": spaces.Box(0, 255, (size, size, 3), np.uint8),
-            "depth": spaces.Box(0, FARTHEST, (size, size, 1), np.float32),
-            "gps": spaces.Box(-FARTHEST, FARTHEST, (2,), np.float32),
-            "compass": spaces.Box(-math.pi, math.pi, (1,), np.float32),
-            "pointgoal_with_gps_compass": spaces.Box(-FARTHEST, FARTHEST, (2,), np.float32),
-            "instruction": spaces.Box(0, max(len(self._data.vocabulary) - 1, 1), (LONGEST,), np.int32),
-        }
-        pose = ("gps", "compass", "pointgoal_with_gps_compass")
-        given = pose if self._task == "pointnav" else ("instruction",)
-        return spaces.Dict({name: known[name] for name in (*self._sensors, *given)})
-
     def _start_workers(self) -> Frames:
         """Start the workers that do not run, all at once, and return the memory that they share."""
         idle = [i for i, agent in enumerate(self._agents) if not agent.link.alive]
@@ -275,13 +261,9 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         slot = frames.free_slot()
         begun = np.array([agent.over for agent in self._agents])
         broken: dict[int, str] = {}
-        for i, agent in enumerate(self._agents):
+        for i in range(self.num_envs):
             try:
-                if begun[i]:
-                    agent.episode = self._order.next(i)
-                    agent.link.ask("reset", slot, episode=entry_of(agent.episode, self._data))
-                else:
-                    agent.link.ask("step", slot, action=int(codes[i]))
+                self._ask(i, bool(begun[i]), int(codes[i]), slot)
             except SimulatorError as error:
                 broken[i] = str(error)
         reward, terminated, truncated = np.zeros(self.num_envs), *np.zeros((2, self.num_envs), np.bool_)
@@ -291,9 +273,9 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
                 try:
                     state, _ = agent.link.answer("reset" if begun[i] else "step")
                     if begun[i]:
-                        _begin(agent, state)
+                        agent.begin(state)
                     else:
-                        reward[i] = self._move(agent, int(codes[i]), state, metrics[i])
+                        reward[i] = agent.move(int(codes[i]), state, self._terms, metrics[i])
                         terminated[i], truncated[i] = agent.over and codes[i] == 0, agent.over and codes[i] != 0
                 except SimulatorError as error:
                     broken[i] = str(error)
@@ -305,6 +287,24 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         if self._walks is not None:
             infos["trajectory"], infos["_trajectory"] = self._recorded(begun, terminated, ended, broken), ended
         return observations, reward, terminated, truncated, infos
+
+    def _ask(self, i: int, begins: bool, code: int, slot: int) -> None:
+        """Ask an agent's simulator for an episode or a step and, if somebody wants it, for the oracle's action there.
+
+        Raises:
+            SimulatorError: It broke, now or when the oracle was asked.
+        """
+        agent = self._agents[i]
+        if begins:
+            agent.episode, agent.fault = self._order.next(i), ""
+        if agent.fault:
+            raise SimulatorError(agent.fault)
+        oracle = {"oracle": agent.question(self._oracle_radius)} if self._advised and (begins or code != 0) else {}
+        if begins:
+            assert agent.episode is not None
+            agent.link.ask("reset", slot, episode=entry_of(agent.episode, self._data), **oracle)
+        else:
+            agent.link.ask("step", slot, action=code, **oracle)
 
     def _recorded(
         self, begun: NDArray[np.bool_], stopped: NDArray[np.bool_], ended: NDArray[np.bool_], broken: Mapping[int, str]
@@ -327,25 +327,6 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
                 told[i] = walks.trajectory(i, episode.episode_id, episode.scene, bool(stopped[i]), path)
         return told
 
-    def _move(self, agent: _Agent, code: int, state: Mapping[str, Any], metrics: NDArray[np.float64]) -> float:
-        """Account for a step; return its reward."""
-        assert agent.pose is not None
-        before, pose = agent.distance, pose_of(state)
-        agent.walked += math.dist(agent.pose.position, pose.position)
-        agent.pose, agent.collided = pose, bool(state["collided"])
-        agent.distance = float(state["metrics"]["distance_to_goal"])
-        agent.nearest = min(agent.nearest, agent.distance)
-        agent.steps += 1
-        agent.over = code == 0 or agent.steps >= self._max_steps
-        reward = self._slack + self._nearer * (before - agent.distance) + self._collision * agent.collided
-        if agent.over:
-            limit = SUCCESS_DISTANCES[self._task]
-            success = float(code == 0 and agent.distance < limit)
-            spl = success * agent.shortest / max(agent.shortest, agent.walked) if agent.shortest else success
-            reward += self._success * success + self._spl * spl
-            metrics[:] = success, spl, float(agent.nearest < limit), agent.distance, agent.walked
-        return reward
-
     def _observe(self, frames: Frames, slot: int, broken: Mapping[int, str]) -> Arrays:
         pictures = frames.read(slot, list(self._sensors))
         for i in broken:
@@ -353,19 +334,10 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
                 picture[i] = 0
         if "depth" in pictures:
             pictures["depth"] = pictures["depth"][..., None]
-        rows = [self._told(agent) for agent in self._agents]
+        rows = [readings(self._task, self._data, agent) for agent in self._agents]
         told = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         self._latest = {**pictures, **told}
         return dict(self._latest)
-
-    def _told(self, agent: _Agent) -> Arrays:
-        """Return what an agent is told beside its pictures."""
-        assert agent.episode is not None
-        if self._task == "r2r":
-            return {"instruction": padded_tokens(self._data, agent.episode)}
-        assert agent.episode.goal is not None
-        start = agent.episode.start
-        return pose_readings(start, agent.pose or start, agent.episode.goal.position)
 
     def _infos(
         self,
@@ -388,14 +360,9 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         return infos
 
 
-def _begin(agent: _Agent, state: Mapping[str, Any]) -> None:
-    assert agent.episode is not None
-    distance = float(state["metrics"]["distance_to_goal"])
-    agent.pose, agent.steps, agent.walked, agent.collided, agent.over = agent.episode.start, 0, 0.0, False, False
-    agent.shortest = agent.distance = agent.nearest = distance
-
-
-def _check(task: str, num_envs: int, size: int, sensors: Sequence[str], max_steps: int, stay: int) -> None:
+def _check(
+    task: str, num_envs: int, size: int, sensors: Sequence[str], max_steps: int, stay: int, oracle_radius: float
+) -> None:
     """Refuse options that make no environment, in one sentence."""
     if task not in SUCCESS_DISTANCES:
         choices = ", ".join(SUCCESS_DISTANCES)
@@ -405,3 +372,5 @@ def _check(task: str, num_envs: int, size: int, sensors: Sequence[str], max_step
             raise ConfigError(f"{name} must be at least 1, not {count}.")
     if isinstance(sensors, str) or not set(sensors) <= set(SENSORS):
         raise ConfigError(f"sensors must be some of {', '.join(SENSORS)}, not {sensors!r}.")
+    if not oracle_radius > 0:
+        raise ConfigError(f"oracle_radius must be more than 0 metres, not {oracle_radius}.")

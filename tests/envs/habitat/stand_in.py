@@ -47,7 +47,9 @@ class StandIn:
         self._work_s = settings.get("work_s", 0.0)
         self._actions = 0
 
-    def reset(self, episode: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def reset(
+        self, episode: dict[str, Any], oracle: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         self._goal = (episode.get("goals") or [{"position": episode["start_position"]}])[0]["position"]
         self._position = [float(x) for x in episode["start_position"]]
         _, y, _, w = episode["start_rotation"]
@@ -55,9 +57,9 @@ class StandIn:
         self._stopped, self._actions = False, 0
         self._start = math.dist(self._position, self._goal)
         self._length = 0.0
-        return self._seen(False)
+        return self._seen(False, oracle)
 
-    def step(self, action: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    def step(self, action: int, oracle: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         self._actions += 1
         if self._actions == self._at and not (self._marker and self._marker.exists()):
             self._misbehave()
@@ -71,7 +73,7 @@ class StandIn:
             collided = self._forward()
         else:
             self._yaw += math.radians(15 if action == 2 else -15)
-        return self._seen(collided)
+        return self._seen(collided, oracle)
 
     def distances(self, positions: list[list[float]], goal: list[float]) -> tuple[list[float], dict[str, Any]]:
         return [math.dist(position, goal) for position in positions], {}
@@ -81,9 +83,9 @@ class StandIn:
         depth = [np.full((self._depth, self._depth), step, np.float32) for step in range(12)]
         return None, {"around_rgb": rgb, "around_depth": depth}
 
-    def oracle(self, goal: list[float]) -> tuple[int, dict[str, Any]]:
+    def oracle(self, goal: list[float], radius: float = 0.3) -> tuple[int, dict[str, Any]]:
         x, _, z = (a - b for a, b in zip(goal, self._position))  # noqa: B905 (Python 3.9)
-        if math.hypot(x, z) < 0.3:
+        if math.hypot(x, z) < radius:
             return 0, {}
         turn = math.remainder(math.atan2(-x, -z) - self._yaw, 2 * math.pi)
         if abs(turn) <= math.radians(7.6):
@@ -100,7 +102,7 @@ class StandIn:
         self._length += math.dist([x, y, z], self._position)
         return math.dist(wish, self._position) > 1e-6
 
-    def _seen(self, collided: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _seen(self, collided: bool, oracle: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
         left = math.dist(self._position, self._goal)
         success = float(self._stopped and left < 3.0)
         rotation = [0.0, math.sin(self._yaw / 2), 0.0, math.cos(self._yaw / 2)]
@@ -115,6 +117,8 @@ class StandIn:
                 "spl": success * self._start / max(self._start, self._length, 1e-9),
             },
         }
+        if oracle is not None:
+            state["oracle"], _ = self.oracle(**oracle)
         rgb = np.full((self._size, self._size, 3), self._actions % 256, np.uint8)
         rgb[..., 0] = int(math.degrees(self._yaw)) % 256
         depth = np.full((self._depth, self._depth), left, np.float32)
@@ -172,6 +176,14 @@ class Drawing(StandIn):
 class Waiting(StandIn):
     """The stand-in, which waits as if a GPU drew for it."""
 
-    def step(self, action: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    def step(self, action: int, oracle: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         time.sleep(0.005)
-        return super().step(action)
+        return super().step(action, oracle)
+
+
+class Unadvised(StandIn):
+    """The stand-in, which ends when its oracle is asked."""
+
+    def oracle(self, goal: list[float], radius: float = 0.3) -> tuple[int, dict[str, Any]]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return 0, {}

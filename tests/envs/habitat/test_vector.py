@@ -17,9 +17,10 @@ import pytest
 from gymnasium import spaces
 
 from envs.continuous import read_r2r_ce
+from envs.habitat.agent import METRICS
 from envs.habitat.env import HabitatR2RCE
 from envs.habitat.order import Order
-from envs.habitat.vector import METRICS, HabitatVectorEnv
+from envs.habitat.vector import HabitatVectorEnv
 from envs.houses.lockstep import METRICS as HOUSE_METRICS
 from envs.houses.vector import HouseVectorEnv
 from eval.rules import RULES
