@@ -141,12 +141,17 @@ def load_processor(folder: Path) -> Any:
         raise ConfigError(f"{folder} holds no processor for pictures and text ({_first_line(error)}).") from error
 
 
-def fingerprint(folder: Path) -> str:
-    """Return a sha256 (hexadecimal) of a checkpoint's files, large ones by 64 samples of 64 kB and their size."""
+def fingerprint(place: Path) -> str:
+    """Return a sha256 (hexadecimal) of a checkpoint's files, large ones by 64 samples of 64 kB and their size.
+
+    Args:
+        place: A folder, or the one file that a checkpoint is.
+    """
     digest = hashlib.sha256()
-    for file in sorted(file for pattern in FILES for file in folder.glob(pattern)):
+    files = [place] if place.is_file() else [file for pattern in FILES for file in place.glob(pattern)]
+    for file in sorted(files):
         size = file.stat().st_size
-        digest.update(json.dumps([file.name, size]).encode())
+        digest.update(json.dumps([file.name if file != place else "", size]).encode())
         with file.open("rb") as stream:
             if size <= _SAMPLES * _SAMPLE_BYTES:
                 digest.update(stream.read())

@@ -23,8 +23,8 @@ class Tower:
         kind: cnn or vit, which learn from scratch and see colour and depth; or pretrained, which sees colour and stays
             as it is (Prismatic's frozen towers beat fine-tuned ones: Karamcheti et al. 2024, arXiv 2402.07865, section
             4.2). What depth shows goes with the other sensors then.
-        checkpoints: Of pretrained: SigLIP, CLIP, DINOv2 or ViT-MAE (VC-1's kind) by folder or by name on the Hugging
-            Face hub; several are fused, patch by patch.
+        checkpoints: Of pretrained: SigLIP, CLIP, DINOv2 or ViT-MAE by folder or by name on the Hugging Face hub, VC-1
+            or MAE by the file that was published (vc1_vitb.pth); several are fused, patch by patch.
         features: patches, or picture: one vector for all of it (a class token; SigLIP's pooled vector).
         layer: Of pretrained: which hidden layer's patches; -2 is the last but one, as in Prismatic, -1 the last.
         image_size: Pixels of the sides of the squares that pictures are resized to; 0 is what a checkpoint was trained

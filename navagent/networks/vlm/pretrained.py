@@ -1,4 +1,4 @@
-"""Pretrained vision towers, frozen, from transformers checkpoints."""
+"""Pretrained vision towers, frozen, from transformers checkpoints and from VC-1's files."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from navagent.errors import ConfigError
 from navagent.networks.policy_network import Observations
 from navagent.networks.vlm.architecture import Tower
 from navagent.networks.vlm.frozen import keep_out
+from navagent.networks.vlm.mae_file import load_mae_file
 from navagent.networks.vlm.pictures import resized, stacked
 from navagent.networks.vlm.towers import VisionTower, picture_size
 
@@ -96,7 +97,7 @@ class _FrozenModel(nn.Module):
     """A vision model of transformers.
 
     Args:
-        checkpoint: Its folder or its name.
+        checkpoint: Its folder, its name, or a file of MAE's or VC-1's.
         options: The tower that it is part of.
     """
 
@@ -105,12 +106,9 @@ class _FrozenModel(nn.Module):
 
     def __init__(self, checkpoint: str, options: Tower) -> None:
         super().__init__()
-        folder = _find(checkpoint)
-        self.kind = str(load_config(folder).model_type).removesuffix("_vision_model")
-        if self.kind not in _KINDS:
-            raise ConfigError(f"{checkpoint} is of the wrong kind: a {self.kind} is none of {', '.join(_KINDS)}.")
-        kind = _KINDS[self.kind]
-        self.model = load_model(kind.model, folder, torch.device("cpu"), options.dtype).requires_grad_(False)
+        place = _find(checkpoint)
+        self.kind, model = _loaded(checkpoint, place, options)
+        self.model = model.requires_grad_(False)
         config = self.model.config
         config.mask_ratio = 0.0  # ViT-MAE is made to hide patches
         self.layer, self.whole = options.layer, options.features == "picture"
@@ -120,10 +118,10 @@ class _FrozenModel(nn.Module):
         rows = self.side // _side(config.patch_size)
         self.patches, self.grid = rows * rows, (1, 1) if self.whole else (rows, rows)
         self.output_size = int(config.hidden_size)
-        mean, deviation = _colours(folder, kind)
+        mean, deviation = _colours(place, _KINDS[self.kind])
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("deviation", torch.tensor(deviation), persistent=False)
-        keep_out(self, folder)
+        keep_out(self, place)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return (B, patches, `output_size`) of squares (B, 3, `side`, `side`) with colours from 0 to 1."""
@@ -142,14 +140,27 @@ class _FrozenModel(nn.Module):
         return hidden[:, hidden.shape[1] - self.patches :].float()
 
 
+def _loaded(checkpoint: str, place: Path, options: Tower) -> tuple[str, Any]:
+    """Return which of the kinds a checkpoint is, and its model."""
+    if place.is_file():
+        return "vit_mae", load_mae_file(place, options.dtype)
+    kind = str(load_config(place).model_type).removesuffix("_vision_model")
+    if kind not in _KINDS:
+        raise ConfigError(f"{checkpoint} is of the wrong kind: a {kind} is none of {', '.join(_KINDS)}.")
+    return kind, load_model(_KINDS[kind].model, place, torch.device("cpu"), options.dtype)
+
+
 def _find(checkpoint: str) -> Path:
+    file = Path(checkpoint).expanduser()
+    if file.is_file():
+        return file
     try:
         return find_checkpoint(checkpoint)
     except ConfigError as error:
         examples = ", ".join(kind.example for kind in _KINDS.values())
         raise ConfigError(
             f"{error} Vision towers to download are for instance {examples}: `hf download NAME --local-dir FOLDER`, "
-            "then give the folder."
+            "then give the folder. VC-1 and MAE are files, which are given as they are."
         ) from error
 
 
