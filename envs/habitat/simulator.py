@@ -18,7 +18,6 @@ import habitat_sim
 import numpy as np
 from habitat.config.default import get_config
 from habitat.datasets import make_dataset
-from habitat.tasks.nav.shortest_path_follower import ShortestPathFollower
 from habitat_sim.utils.common import quat_from_angle_axis
 
 CONFIG = "benchmark/nav/vln_r2r.yaml"
@@ -119,6 +118,9 @@ class R2RCESimulator:
         self._config = get_config(CONFIG, overrides(settings))
         self._dataset = make_dataset(DATASET)
         self._env: Any = None
+        self._follower: Any = None
+        self._follows: tuple[str, float] | None = None
+        self._advice: int | None = None
         rgb, depth = settings["rgb"], settings["depth"]
         self.frames = {
             "rgb": ((rgb, rgb, 3), "uint8"),
@@ -148,6 +150,7 @@ class R2RCESimulator:
         if self._env is None:
             self._env = habitat.Env(self._config, self._dataset)
         self._env.current_episode = self._dataset.episodes[0]
+        self._forget()
         return self._answer(self._env.reset(), oracle)
 
     def step(self, action: int, oracle: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -158,6 +161,8 @@ class R2RCESimulator:
         """
         if self._env is None:
             raise ValueError("no episode has begun: call reset")
+        if action != self._advice:
+            self._forget()
         return self._answer(self._env.step(action), oracle)
 
     def distances(self, positions: list[list[float]], goal: list[float]) -> tuple[list[float], dict[str, Any]]:
@@ -183,20 +188,31 @@ class R2RCESimulator:
         return None, {"around_rgb": [view["rgb"] for view in seen], "around_depth": around_depth}
 
     def oracle(self, goal: list[float], radius: float = FOLLOWER_RADIUS) -> tuple[int, dict[str, Any]]:
-        """Return the next action of habitat-lab's shortest-path follower, which stops within `radius` metres."""
+        """Return the next action of habitat-sim's greedy follower, which stops within `radius` metres of the goal.
+
+        STOP, too, where it finds none, as habitat-lab's `ShortestPathFollower`, which wraps it, has it.
+        """
         sim = self._env.sim
         wanted = (sim.habitat_config.scene, radius)
-        if getattr(self, "_follows", None) != wanted:
-            self._follower = ShortestPathFollower(sim, radius, return_one_hot=False)
+        if self._follows != wanted:
+            self._follower = sim.make_greedy_follower(0, radius, stop_key=0, forward_key=1, left_key=2, right_key=3)
             self._follows = wanted
-        action = self._follower.get_next_action(np.array(goal, np.float32))
-        return int(action or 0), {}
+        try:
+            self._advice = int(self._follower.next_action_along(np.array(goal, np.float32)))
+        except habitat_sim.errors.GreedyFollowerError:
+            self._advice = 0
+        return self._advice, {}
 
     def close(self) -> None:
         """Free the simulator."""
         if self._env is not None:
             self._env.close()
             self._env = None
+
+    def _forget(self) -> None:
+        """Let the follower begin anew: where it sees itself turn to and fro, it plans ahead, to be obeyed."""
+        if self._follower is not None:
+            self._follower.reset()
 
     def _answer(self, seen: Any, oracle: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
         sim = self._env.sim

@@ -205,7 +205,7 @@ class HabitatVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
     def oracle_actions(self) -> NDArray[np.int64]:
         """Return the action of each agent that follows the shortest path to its goal, (num_envs,).
 
-        It is -1 where an episode is over. habitat-lab's `ShortestPathFollower` is the oracle; it stops within
+        It is -1 where an episode is over. habitat-sim's greedy follower is the oracle; it stops within
         `oracle_radius`. The first call asks the simulators, and from then on every step's answer brings its action.
         """
         self._advised = True
