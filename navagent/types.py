@@ -157,6 +157,7 @@ class Observation:
         hfov: Horizontal angle of view of rgb and depth, radians (pixels are square).
         readings: What sensors that take no pictures give, by habitat-lab's names (gps, compass, objectgoal, ...), as
             the same arrays that the vector environment of the task gives.
+        words: What the tokens of the reading `instruction` stand for: a word's token is its index.
         panorama: Pictures all around.
         candidates: Places that `MoveTo` reaches.
         collided: Whether the last action hit something.
@@ -178,6 +179,7 @@ class Observation:
     done: bool = False
     oracle_action: Action | None = None
     readings: Mapping[str, NDArray[Any]] | None = None
+    words: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ class Vocabulary(Shared):
         self.words = tuple(words)
         self._tokens = {word: token for token, word in enumerate(self.words, start=UNKNOWN + 1)}
 
+    @property
+    def all_words(self) -> tuple[str, ...]:
+        """Every token's word by its number, marks for padding and unknown first."""
+        return ("<pad>", "<unk>", *self.words)
+
     def __len__(self) -> int:
         """Return how many tokens there are, padding and unknown among them."""
         return len(self.words) + UNKNOWN + 1

@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from navagent.batching import Batcher
 from navagent.contracts import Policy, Shared
 from navagent.data import fingerprint
 from navagent.errors import ConfigError, nearest
+from navagent.instructions import other_words
 from navagent.networks.devices import find_device
 from navagent.networks.weights import load
 from navagent.types import Action, Decision, Episode, Forward, Observation, Stop, TurnLeft, TurnRight
@@ -160,8 +162,11 @@ class SharedNetwork(Shared):
                     f"{self.file} was trained on {name} of {box.shape} {box.dtype}, and the environment gives {shape} "
                     f"{dtype}: give it the options of the training (--env.size and the like)."
                 )
-        if "instruction" in space.spaces and known["instruction"].max() > space["instruction"].high.max():  # type: ignore[attr-defined]
-            raise ConfigError(f"{self.file} was trained on instructions with another vocabulary.")
+        if "instruction" in space.spaces and not self._reads(known["instruction"], observation.words):
+            raise ConfigError(
+                f"{self.file} was trained on instructions with another vocabulary: give the environment the release of "
+                "the training (--env.version; R2R-CE's two number words differently)."
+            )
         pictures = {"rgb", "depth"} & set(space)
         if pictures and hfov and observation.hfov and abs(hfov - observation.hfov) > HFOV_SLACK:
             raise ConfigError(
@@ -169,6 +174,12 @@ class SharedNetwork(Shared):
                 f"{observation.hfov:.4f}: give it that angle of view (--env.hfov)."
             )
         return {name: known[name] for name in space}
+
+    def _reads(self, tokens: NDArray[Any], words: tuple[str, ...] | None) -> bool:
+        """Return whether an instruction's tokens stand for the training's words, as far as both are known."""
+        box = self.card.space["instruction"]
+        assert isinstance(box, spaces.Box)
+        return bool(tokens.max() <= box.high.max()) and not other_words(box, words)
 
     @torch.inference_mode()
     def _run(self, steps: Sequence[NetworkStep]) -> list[tuple[NDArray[np.float64], Tensor]]:

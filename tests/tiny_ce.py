@@ -28,7 +28,7 @@ def make_ce_world(root: Path) -> Path:
     hidden = [{k: v for k, v in entry.items() if k not in ("goals", "reference_path", "info")} for entry in episodes]
     _write(plain / "test" / "test.json.gz", _file(hidden))
     padded = [{**e, "instruction": {**e["instruction"], "instruction_tokens": [4, 3, 5] + [0] * 197}} for e in episodes]
-    _write(root / "r2r_ce" / "R2R_VLNCE_v1-3_preprocessed" / "val_unseen" / "val_unseen.json.gz", _file(padded))
+    _write(root / "r2r_ce" / "R2R_VLNCE_v1-3_preprocessed" / "val_unseen" / "val_unseen.json.gz", _file(padded, "#"))
     scene = root / "scene_datasets" / SCENE
     scene.parent.mkdir(parents=True)
     scene.write_bytes(b"no building: the stand-in does not read it")
@@ -47,8 +47,9 @@ def make_rxr_world(root: Path) -> Path:
     return root
 
 
-def _file(episodes: list[dict[str, Any]]) -> dict[str, Any]:
-    words = ["<pad>", "<unk>", "<s>", "go", "to", "there"]
+def _file(episodes: list[dict[str, Any]], third: str = "<s>") -> dict[str, Any]:
+    """The two releases have different words (the real ones in different numbers, too)."""
+    words = ["<pad>", "<unk>", third, "to", "go", "there"]
     index = {word: i for i, word in enumerate(words)}
     vocabulary = {"word_list": words, "word2idx_dict": index, "stoi": index, "itos": words}
     return {

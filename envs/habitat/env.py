@@ -222,6 +222,7 @@ class HabitatR2RCE(ContinuousEnv):
             collided=bool(self._state["collided"]),
             done=self._done,
             readings={"instruction": padded_tokens(self.data, self._episode)} if self.data.tokens else None,
+            words=self.data.vocabulary if self.data.tokens else None,
         )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from envs.continuous import load_r2r_ce
 from envs.houses.floor import Floor
 from envs.houses.walking import HFOV, HouseWalk, Picture
-from envs.houses.words import tokens
+from envs.houses.words import WORDS, tokens
 from navagent.errors import DataError
 from navagent.types import Episode, Observation
 
@@ -39,6 +39,7 @@ class HouseEnv(HouseWalk):
     """
 
     rules = "r2r_ce"
+    _vocabulary = WORDS
 
     def __init__(
         self,

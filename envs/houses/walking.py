@@ -54,6 +54,9 @@ class HouseWalk(ContinuousEnv):
         ConfigError: An option is out of its range.
     """
 
+    _vocabulary: tuple[str, ...] | None = None
+    """`Observation.words`."""
+
     def __init__(
         self,
         max_steps: int,
@@ -193,6 +196,7 @@ class HouseWalk(ContinuousEnv):
             collided=collided,
             done=self._done,
             readings=self._readings(),
+            words=self._vocabulary,
         )
 
     def _draw(self, pose: Pose) -> dict[str, NDArray[Any]]:

@@ -23,6 +23,7 @@ from envs.r2r.tokens import Texts, graphs_of, read_tokens
 from envs.r2r.walks import Goals, Walks, read_goals
 from navagent.candidate_features import GEOMETRY, MOVE, around, geometry, sectors
 from navagent.errors import ConfigError
+from navagent.instructions import InstructionSpace
 from navagent.perception.sectors import SECTORS
 from navagent.types import Pose, Trajectory
 
@@ -288,7 +289,7 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         most, last = self._graph.neighbours.shape[1], len(self._tokens.vocabulary) - 1
         return spaces.Dict(
             {
-                "instruction": spaces.Box(0, last, (length,), np.int32),
+                "instruction": InstructionSpace(self._tokens.vocabulary.all_words, length),
                 "candidates": spaces.Box(0, 1, (most,), np.bool_),
                 "geometry": spaces.Box(-FARTHEST, FARTHEST, (most, GEOMETRY), np.float32),
                 "sectors": spaces.Box(0, SECTORS - 1, (most,), np.int32),

@@ -15,6 +15,7 @@ from torch import nn
 
 import envs  # noqa: F401 (registers the environments' ids)
 from navagent.errors import ConfigError, NavAgentError, first_line
+from navagent.instructions import InstructionSpace, other_words
 from navagent.networks import weights
 from navagent.networks.devices import find_device
 from navagent.networks.policy_network import PolicyNetwork
@@ -315,7 +316,9 @@ def take_weights(file: Path, network: PolicyNetwork, card: ModelCard) -> None:
         DataError: The file is absent or damaged.
     """
     other, known = weights.load(file)
-    if known.vocabulary != card.vocabulary:
+    asked = card.space.get("instruction")
+    words = asked.words if isinstance(asked, InstructionSpace) else None
+    if known.vocabulary != card.vocabulary or other_words(known.space.get("instruction"), words):
         raise ConfigError(f"The tokens of {file} stand for other words than the environment's: train anew.")
     try:
         network.load_state_dict(other.state_dict())

@@ -19,6 +19,7 @@ from envs.r2r.vector import STOP, GraphVectorEnv
 from eval.rules import RULES
 from navagent.errors import ConfigError, DataError
 from navagent.geometry import sector, wrap
+from navagent.instructions import InstructionSpace
 from navagent.types import Action, Episode, MoveTo, Observation, Stop, Trajectory
 
 NAMES = {
@@ -262,6 +263,9 @@ def test_words_are_those_of_the_training_split(tiny_data: Path) -> None:
     words = ["", "?", *env.vocabulary]
     said = [words[token] for token in observations["instruction"][0] if token]
     assert [word for word in said if word != "?"][:4] == ["leave", "the", *said[2:4]]
+    space = env.single_observation_space["instruction"]
+    assert isinstance(space, InstructionSpace)
+    assert space.words == ("<pad>", "<unk>", *env.vocabulary)
     seen = [[words[token] for token in row if token] for row in observations["place"][0]]
     env_of_one = R2R("val_unseen", str(tiny_data))
     start = env_of_one.episodes[0].start_viewpoint
