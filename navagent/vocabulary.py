@@ -54,6 +54,10 @@ class Vocabulary(Shared):
         tokens = [self._tokens.get(word, UNKNOWN) for word in words][:length]
         return np.array(tokens + [PADDING] * (length - len(tokens)), np.int32)
 
+    def encode_known(self, words: Iterable[str], length: int) -> NDArray[np.int32]:
+        """Return (length,) tokens of the words that the vocabulary holds; the others are left out."""
+        return self.encode((word for word in words if word in self), length)
+
 
 def count_words(texts: Iterable[Iterable[str]], least: int) -> Vocabulary:
     """Return the vocabulary of the words that occur at least so often, the most frequent first.

@@ -13,13 +13,13 @@ Departures, each for a reason:
 
 from __future__ import annotations
 
-import heapq
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from navagent.known_ways import known_ways
 from navagent.llm.json_text import without_thinking
 from navagent.types import Description, Observation, Reply
 from policies.surroundings import towards
@@ -138,7 +138,7 @@ class MapMemory:
     def snapshot(self) -> Map:
         """Return what the prompt of this step tells."""
         here, visited = self._trail[-1], set(self._trail)
-        distances = self._distances(here)[0]
+        distances = known_ways(self._metres, here)[0]
         far = [name for name in self._sights if name not in visited and name not in self._ways[here]]
         places = [
             Place(name, self._numbers[name], self._numbers[seen_from], distances[name], text)
@@ -156,7 +156,7 @@ class MapMemory:
     def set_out(self, goal: str) -> str:
         """Take the shortest known way to a place, a single move if one leads there, and return its first move."""
         here = self._trail[-1]
-        before = self._distances(here)[1]
+        before = known_ways(self._metres, here)[1]
         self.goal, self._route = goal, [goal]
         while goal not in self._ways[here] and before[self._route[-1]] != here:
             self._route.append(before[self._route[-1]])
@@ -176,20 +176,6 @@ class MapMemory:
     def give_up(self) -> None:
         """Forget the walk under way."""
         self._route = []
-
-    def _distances(self, start: str) -> tuple[dict[str, float], dict[str, str]]:
-        """Return metres to all known places, and the place before each on the way (Dijkstra)."""
-        found: dict[str, float] = {}
-        before: dict[str, str] = {}
-        open_ways = [(0.0, start, start)]
-        while open_ways:
-            metres, name, last = heapq.heappop(open_ways)
-            if name in found:
-                continue
-            found[name], before[name] = metres, last
-            for other, length in self._metres.get(name, {}).items():
-                heapq.heappush(open_ways, (metres + length, other, name))
-        return found, before
 
 
 def with_plan(schema: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -1,4 +1,4 @@
-"""A small made-up R2R data folder: two scans of twelve viewpoints, three splits, NavGPT texts.
+"""A small made-up R2R data folder: two scans of twelve viewpoints, three splits, NavGPT texts, room labels.
 
 Everything here is invented, so it can be shipped; the layout is that of the real files, so the same loaders read it.
 """
@@ -35,6 +35,7 @@ def make_world(root: Path) -> Path:
     for scan in ("scanA", "scanB"):
         _write(root / "r2r" / "connectivity" / f"{scan}_connectivity.json", _connectivity(scan))
         _write_texts(root / "navgpt", scan)
+    _write(root / "rooms" / "vp2room_label.json", {"pano_info": {scan: _labels(scan) for scan in ("scanA", "scanB")}})
     for split, scans, goals in (
         ("train", ["scanA"], True),
         ("val_unseen", ["scanA", "scanB"], True),
@@ -105,6 +106,13 @@ def _write_texts(folder: Path, scan: str) -> None:
     _write(folder / "observations_list_summarized" / f"{scan}.json", texts)
     _write(folder / "observations_list" / f"{scan}.json", captions)
     _write(folder / "objects_list" / f"{scan}.json", objects)
+
+
+def _labels(scan: str) -> dict[str, dict[str, str]]:
+    return {
+        viewpoint_id(scan, index): {"label_info": f"{ROOMS[index % 6]} (not any other room)"}
+        for index in range(COLUMNS * ROWS)
+    }
 
 
 def _write(file: Path, content: Any) -> None:

@@ -13,11 +13,15 @@ from envs.r2r.dataset import R2RData, load_r2r
 from envs.r2r.graph import NavGraph
 from navagent.perception.navgpt_texts import NavGPTTexts
 from navagent.perception.place_words import describe_place, encode_place, place_texts
+from navagent.perception.room_labels import RoomLabels
 from navagent.perception.sectors import SECTORS
 from navagent.types import Description, Episode
 from navagent.vocabulary import Vocabulary, count_words, split_words
 
 Texts = Literal["captions", "summaries", "none"]
+
+ROOM_WORDS = 4
+"""Words per room label: as many as the longest has."""
 
 LEAST = 5
 """Occurrences in the training split that a word needs to be in the vocabulary (R2R, tasks/R2R/utils.py, min_count)."""
@@ -32,14 +36,18 @@ class Tokens:
         instructions: (E, L) tokens of every episode's instruction.
         places: (V, 8, W) tokens of what is seen from every viewpoint, sector k centred on world heading 45 k degrees;
             all padding without texts.
+        rooms: (V, ROOM_WORDS) tokens of every viewpoint's room label; None where nobody asks.
     """
 
     vocabulary: Vocabulary
     instructions: NDArray[np.int32]
     places: NDArray[np.int32]
+    rooms: NDArray[np.int32] | None = None
 
 
-def read_tokens(data: R2RData, texts: Texts, data_dir: str | None, length: int, words: int) -> Tokens:
+def read_tokens(
+    data: R2RData, texts: Texts, data_dir: str | None, length: int, words: int, rooms: bool = False
+) -> Tokens:
     """Read the texts of a split, with the vocabulary of the training split.
 
     Args:
@@ -48,22 +56,25 @@ def read_tokens(data: R2RData, texts: Texts, data_dir: str | None, length: int, 
         data_dir: The data folder; by default $NAVAGENT_DATA, else ./data.
         length: Tokens per instruction; longer ones are cut.
         words: Words per sector.
+        rooms: Read the viewpoints' room labels, too.
 
     Raises:
-        DataError: Training split or texts are absent or damaged.
+        DataError: Training split, texts or room labels are absent or damaged.
     """
     train = data if data.split == "train" else load_r2r("train", data_dir)
     describer = None if texts == "none" else NavGPTTexts(data_dir, captions=texts == "captions")
     seen = [] if describer is None else _descriptions(describer, graphs_of(train))
     instructions = [split_words(text) for text in dict.fromkeys(_instructions(train.episodes))]
-    vocabulary = count_words([*instructions, *place_texts(seen)], LEAST)
+    labels = RoomLabels(data_dir) if rooms else None
+    vocabulary = count_words([*instructions, *place_texts(seen), *_rooms(labels, graphs_of(train))], LEAST)
     graphs = graphs_of(data)
     places = np.zeros((sum(len(graph.positions) for graph in graphs), SECTORS, words), np.int32)
     if describer is not None:
         here = seen if data is train else _descriptions(describer, graphs)
         places = np.stack([encode_place(description, vocabulary, words) for description in here])
     encoded = [vocabulary.encode(split_words(text), length) for text in _instructions(data.episodes)]
-    return Tokens(vocabulary, np.stack(encoded), places)
+    lie_in = [vocabulary.encode_known(room, ROOM_WORDS) for room in _rooms(labels, graphs)]
+    return Tokens(vocabulary, np.stack(encoded), places, np.stack(lie_in) if rooms else None)
 
 
 def graphs_of(data: R2RData) -> list[NavGraph]:
@@ -82,3 +93,10 @@ def _descriptions(describer: NavGPTTexts, graphs: Iterable[NavGraph]) -> list[De
         for graph in graphs
         for viewpoint, position in graph.positions.items()
     ]
+
+
+def _rooms(labels: RoomLabels | None, graphs: Iterable[NavGraph]) -> list[list[str]]:
+    """Return the words of every viewpoint's room; nothing without labels."""
+    if labels is None:
+        return []
+    return [labels.words(graph.scan, viewpoint) for graph in graphs for viewpoint in graph.positions]

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from envs.r2r.arrays import GraphArrays, graph_arrays
 from envs.r2r.dataset import R2RData, load_r2r
 from envs.r2r.env import measure
-from envs.r2r.tokens import Texts, graphs_of, read_tokens
+from envs.r2r.maps import Maps, map_space
+from envs.r2r.tokens import ROOM_WORDS, Texts, graphs_of, read_tokens
 from envs.r2r.walks import Goals, Walks, read_goals
 from navagent.candidate_features import GEOMETRY, MOVE, around, geometry, sectors
 from navagent.errors import ConfigError
@@ -42,7 +43,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
     """Agents on R2R's nav-graphs, by the rules of `envs.r2r.env.R2R`.
 
     Actions: 0 is STOP, k a move to candidate k (counted from 1) of at most K, the largest number of neighbours in the
-    split's scans; which there are, `candidates` says. Observations, per agent:
+    split's scans; which there are, `candidates` says. With a map of M viewpoints, K + 1 + m walks along known ways to
+    the m-th of them; which there are, `map_frontier` says. Observations, per agent:
 
     - `instruction` (L,) int32: tokens (`navagent.vocabulary`) of the instruction, the vocabulary the training split's.
     - `candidates` (K,) bool: which moves are legal.
@@ -53,6 +55,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
     - `move` (4,) float32: the last move, as `navagent.candidate_features.MOVE` has it.
     - `heading` (1,) float32: radians clockwise from +y, in [0, 2 pi).
     - `steps` (1,) float32: moves made.
+    - With `rooms`, `rooms` (1 + K, 4) int32: the words of the room labels of here and of the candidates' viewpoints.
+    - With `map_nodes`, the map of `navagent.topological_map.TopologicalMap.observe`.
 
     An episode ends with STOP (terminated) or after `max_steps` moves (truncated). Autoreset is gymnasium's NEXT_STEP:
     the step after an episode's end ignores its action, gives no reward and returns the next episode's first
@@ -68,7 +72,10 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         texts: What is seen: NavGPT's captions, their summaries, or none.
         instruction_length: L.
         words: W.
-        max_steps: Moves after which an episode is cut.
+        rooms: Show room labels. They are ground truth: a policy that sees them is privileged.
+        map_nodes: M, the viewpoints that an agent's topological map shows, more than K; 0 is no map. All moves of a
+            walk across the map count as if they were decided one by one.
+        max_steps: Moves after which an episode is cut, in the midst of a walk, too.
         success_reward: For an end closer than 3 m to the goal.
         failure_reward: For any other end (EnvDrop gives 2 and -2; Tan et al. 2019, r2r_src/agent.py).
         spl_reward: For a success, times its SPL.
@@ -99,6 +106,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         texts: Texts = "captions",
         instruction_length: int = 80,
         words: int = 16,
+        rooms: bool = False,
+        map_nodes: int = 0,
         max_steps: int = 35,
         success_reward: float = 2.0,
         failure_reward: float = 0.0,
@@ -125,14 +134,15 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self._failure_reward, self._slack_reward = failure_reward, slack_reward
         self._graph: GraphArrays = graph_arrays(graphs_of(data))
         self._goals: Goals = read_goals(data, self._graph)
-        self._tokens = read_tokens(data, texts, data_dir, instruction_length, words)
+        self._tokens = read_tokens(data, texts, data_dir, instruction_length, words, rooms)
         self._sectors = sectors(self._graph.headings)
+        self._maps = self._new_maps(data, map_nodes) if map_nodes else None
         self.episodes, self._graphs = data.episodes, data.graphs
         self._walks = Walks(num_envs, self._graph, self._goals, max_steps)
         self._drawn, self._started = 0, False
-        space = self._space(instruction_length, words)
+        space = self._space(instruction_length, words, map_nodes)
         self.single_observation_space = space
-        self.single_action_space = spaces.Discrete(self._graph.neighbours.shape[1] + 1)
+        self.single_action_space = spaces.Discrete(1 + self._graph.neighbours.shape[1] + map_nodes)
         self.observation_space = batch_space(space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
@@ -154,6 +164,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self._started = True
         everybody = np.ones(self.num_envs, np.bool_)
         self._walks.begin(everybody, self._draw(everybody))
+        if self._maps is not None:
+            self._maps.restore(self._walks)
         return self._observe(), {}
 
     def step(
@@ -162,7 +174,7 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         """Let every agent act once.
 
         Args:
-            actions: (num_envs,) integers, 0 or a candidate's number.
+            actions: (num_envs,) integers: 0, a candidate's number, or K + 1 + m for the m-th viewpoint of the map.
 
         Raises:
             ValueError: An action is none that the agent has, or there was no `reset`.
@@ -171,9 +183,12 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
             raise ValueError("call reset before the first step")
         walks = self._walks
         codes, acts, begins = np.asarray(actions, np.int64), ~walks.over, walks.over.copy()
-        targets = self._targets(codes, acts)
+        moves = self._legal_moves(codes, acts)
         distance, fidelity = walks.to_goal.copy(), walks.fidelity
-        walks.go(acts & (targets >= 0), np.maximum(codes - 1, 0))
+        if self._maps is None:
+            walks.go(moves, np.maximum(codes - 1, 0))
+        else:
+            self._maps.walk(walks, codes, moves, self._max_steps)
         terminated = acts & (codes == STOP)
         truncated = acts & ~terminated & (walks.steps >= self._max_steps)
         walks.over |= terminated | truncated
@@ -187,6 +202,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
                 infos["trajectory"], infos["_trajectory"] = self._trajectories(ended, terminated), ended.copy()
         if begins.any():
             walks.begin(begins, self._draw(begins))
+            if self._maps is not None:
+                self._maps.begin(walks, begins)
         return self._observe(), rewards, terminated, truncated, infos
 
     # ---------------------------------------------------------------------------------------------- beyond them
@@ -211,8 +228,15 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         return self._tokens.vocabulary.words
 
     def oracle_actions(self) -> NDArray[np.int64]:
-        """Return each agent's action on the shortest path to its goal, STOP there; -1 where its episode is over."""
+        """Return each agent's action on the shortest path to its goal, STOP there; -1 where its episode is over.
+
+        With maps, `envs.r2r.maps.Maps.oracle` says which.
+        """
         walks, goal = self._walks, self._goals.goal[self._walks.episode]
+        if self._maps is not None:
+            agents = zip(walks.over.tolist(), walks.here.tolist(), goal.tolist(), strict=True)
+            oracle = self._maps.oracle
+            return np.array([-1 if over else oracle(i, *ends) for i, (over, *ends) in enumerate(agents)], np.int64)
         following = self._graph.successor(walks.here, goal)
         found = (self._graph.neighbours[walks.here] == following[:, None]) & (following[:, None] >= 0)
         return np.where(walks.over, -1, np.where(found.any(axis=1), found.argmax(axis=1) + 1, STOP))
@@ -225,6 +249,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         """Go on from a `state` of an environment with the same options, and return the observations there."""
         self._seed, self._drawn, self._started = state["seed"], state["drawn"], True
         self._walks.restore(state["walks"])
+        if self._maps is not None:
+            self._maps.restore(self._walks)
         return self._observe()
 
     # ------------------------------------------------------------------------------------------------- the rest
@@ -238,23 +264,33 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
             return np.where(following < count, following, agents % count)
         numbers = self._drawn + np.arange(len(agents))
         self._drawn += len(agents)
-        orders = {
-            n: np.random.default_rng([self._seed, n]).permutation(count) for n in set((numbers // count).tolist())
-        }
+        orders = {n: _order(self._seed, n, count) for n in set((numbers // count).tolist())}
         return np.array([orders[number // count][number % count] for number in numbers.tolist()], np.int64)
 
-    def _targets(self, codes: NDArray[np.int64], acts: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return the viewpoints that agents move to, -1 for those that do not move."""
-        most = self._graph.neighbours.shape[1]
-        if codes.shape != (self.num_envs,) or ((codes < STOP) | (codes > most)).any():
-            raise ValueError(f"actions must be {self.num_envs} integers from 0 to {most}, not {codes!r}")
+    def _legal_moves(self, codes: NDArray[np.int64], acts: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which agents move, after a look at whether they can."""
+        most, last = self._graph.neighbours.shape[1], int(self.single_action_space.n) - 1
+        if codes.shape != (self.num_envs,) or ((codes < STOP) | (codes > last)).any():
+            raise ValueError(f"actions must be {self.num_envs} integers from 0 to {last}, not {codes!r}")
         moves = acts & (codes > STOP)
-        targets = np.where(moves, self._graph.neighbours[self._walks.here, np.maximum(codes - 1, 0)], -1)
-        wrong = np.flatnonzero(moves & (targets < 0))
+        targets = self._graph.neighbours[self._walks.here, np.clip(codes - 1, 0, most - 1)]
+        wrong = np.flatnonzero(moves & (codes <= most) & (targets < 0))
         if len(wrong):
             legal = int((self._graph.neighbours[self._walks.here[wrong[0]]] >= 0).sum())
             raise ValueError(f"agent {wrong[0]} has actions 0 to {legal} here, not {codes[wrong[0]]}: see `candidates`")
-        return targets
+        for agent in np.flatnonzero(moves & (codes > most)).tolist():
+            if self._maps is not None and not self._maps.legal(agent, int(codes[agent])):
+                raise ValueError(
+                    f"agent {agent} cannot walk to {codes[agent] - most - 1} on its map: see `map_frontier`"
+                )
+        return moves
+
+    def _new_maps(self, data: R2RData, size: int) -> Maps:
+        most = self._graph.neighbours.shape[1]
+        if size <= most:
+            raise ConfigError(f"map_nodes must be 0 or more than {most}, the most neighbours here, not {size}.")
+        positions = np.array([data.graphs[scan].positions[viewpoint] for scan, viewpoint in self._graph.names])
+        return Maps(size, self._graph, positions, self._tokens.places, self._sectors)
 
     def _trajectories(self, ended: NDArray[np.bool_], stopped: NDArray[np.bool_]) -> NDArray[Any]:
         """Return (num_envs,) trajectories of the episodes that ended, as `envs.r2r.env.R2R` tells them."""
@@ -285,8 +321,9 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         end = self._failure_reward + rates["success"] * metrics["success"] + rates["spl"] * metrics["spl"]
         return np.where(acts, step + np.where(ended, end, 0.0), 0.0)
 
-    def _space(self, length: int, words: int) -> spaces.Dict:
+    def _space(self, length: int, words: int, size: int) -> spaces.Dict:
         most, last = self._graph.neighbours.shape[1], len(self._tokens.vocabulary) - 1
+        room = {"rooms": spaces.Box(0, last, (1 + most, ROOM_WORDS), np.int32)}
         return spaces.Dict(
             {
                 "instruction": InstructionSpace(self._tokens.vocabulary.all_words, length),
@@ -298,6 +335,8 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
                 "move": spaces.Box(-FARTHEST, FARTHEST, (MOVE,), np.float32),
                 "heading": spaces.Box(0, np.float32(_TURN), (1,), np.float32),
                 "steps": spaces.Box(0, np.float32(self._max_steps), (1,), np.float32),
+                **(room if self._tokens.rooms is not None else {}),
+                **(map_space(size, words, most, last) if size else {}),
             }
         )
 
@@ -309,6 +348,10 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         seen = geometry(
             graph.headings[here] - heading[:, None], graph.elevations[here], graph.lengths[here], walks.seen(neighbours)
         )
+        more = {} if self._maps is None else self._maps.observe(heading)
+        if self._tokens.rooms is not None:
+            rooms = self._tokens.rooms[neighbours] * legal[..., None]
+            more["rooms"] = np.concatenate([self._tokens.rooms[here][:, None], rooms], axis=1)
         return {
             "instruction": self._tokens.instructions[walks.episode],
             "candidates": legal,
@@ -319,6 +362,7 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
             "move": walks.last_move * (walks.steps > 0)[:, None],
             "heading": heading[:, None].astype(np.float32),
             "steps": walks.steps[:, None].astype(np.float32),
+            **more,
         }
 
 

@@ -74,7 +74,7 @@ DATA_SETS = (
         "rooms",
         "vp2room_label.json",
         1,
-        "room labels (ReverieObjects, privileged)",
+        "room labels (ReverieObjects, R2R-v0 with rooms; privileged)",
         "dataset/REVERIE/annotations/vp2room_label.json of https://github.com/zehao-wang/LAD",
     ),
 )

@@ -128,6 +128,7 @@ class CandidateNetwork(Architecture):
         dropout: Share of features left out in training.
         word_dropout: Share of an instruction's words that training makes unknown.
         place_dropout: Share of the vocabulary that training leaves out of what is seen.
+        memory: recurrent, or map: with the environment's topological map (its option map_nodes) beside it.
     """
 
     hidden_size: int = 128
@@ -135,6 +136,7 @@ class CandidateNetwork(Architecture):
     dropout: float = 0.3
     word_dropout: float = 0.1
     place_dropout: float = 0.2
+    memory: Literal["recurrent", "map"] = "recurrent"
 
     def build(self, space: spaces.Dict, actions: int) -> PolicyNetwork:
         """Return a `CandidatePolicy`."""
@@ -146,7 +148,14 @@ class CandidateNetwork(Architecture):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and less than 1, not {getattr(self, name)}")
         network: PolicyNetwork = _module("candidate_network").CandidatePolicy(
-            space, self.hidden_size, self.word_size, self.dropout, self.word_dropout, self.place_dropout
+            space,
+            actions,
+            self.hidden_size,
+            self.word_size,
+            self.dropout,
+            self.word_dropout,
+            self.place_dropout,
+            self.memory,
         )
         return network
 

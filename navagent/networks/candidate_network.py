@@ -8,7 +8,7 @@ alike counts as a match.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from gymnasium import spaces
@@ -17,15 +17,18 @@ from torch.nn.functional import embedding_bag
 
 from navagent.candidate_features import GEOMETRY, MOVE
 from navagent.networks.cores import pieces
+from navagent.networks.map_reader import ILLEGAL, MapReader, Nodes
 from navagent.networks.policy_network import Observations, PolicyNetwork
 from navagent.perception.sectors import SECTORS
+from navagent.topological_map import MAP
 from navagent.vocabulary import PADDING, UNKNOWN
 
-ILLEGAL = -1e9
-"""Logit of an action that there is not: finite, so that entropies are numbers."""
-
 NEEDED = ("instruction", "candidates", "geometry", "sectors", "place", "around", "move")
-"""Observations that the network reads (`envs.r2r.vector.GraphVectorEnv`)."""
+"""Observations that the network reads (`envs.r2r.vector.GraphVectorEnv`); `rooms`, too, where there are, and the map's
+if it has that memory."""
+
+WORDS = ("place", "rooms", "map_words")
+"""Those of them that are words of what is seen."""
 
 _METRES = 0.1
 """Distances are given to layers in tens of metres, so that all inputs are about as large."""
@@ -58,42 +61,70 @@ class Sight(NamedTuple):
         sectors: (B, 8, P) words and direction of each sector.
         place: (B, 8, W) tokens.
         move: (B, MOVE) the last move.
+        rooms: (B, 1 + K, R) tokens of room labels; (B, 0, 0) without.
+        lies_in: (B, 1 + K, P - 2) their words; (B, 0, 0) without.
+        map_words: (B, M, W) as of `Nodes.tokens`, and so are the next two; (B, 0, 0) without a map.
+        features: (B, M, H).
+        exist: (B, M).
     """
 
     sectors: Tensor
     place: Tensor
     move: Tensor
+    rooms: Tensor
+    lies_in: Tensor
+    map_words: Tensor
+    features: Tensor
+    exist: Tensor
+
+
+class Thought(NamedTuple):
+    """What B agents make of what they see.
+
+    Attributes:
+        thought: (B, H).
+        matched: (B, 9) how well each sector and all of them match the words that the agent attends to.
+        fitting: (B, 1 + K) how well the rooms do; (B, 0) without.
+        told: (B, M, H) the map's viewpoints with what was read of them; (B, 0, 0) without.
+    """
+
+    thought: Tensor
+    matched: Tensor
+    fitting: Tensor
+    told: Tensor
 
 
 class CandidatePolicy(PolicyNetwork):
     """Follows instructions on nav-graphs.
 
     Args:
-        space: What is observed; the names are NEEDED.
+        space: What is observed; the names are NEEDED, `rooms` if they are to be read, and those of a map.
+        actions: Number of actions.
         hidden_size: H, of the memory.
         word_size: Of word embeddings.
         dropout: Share of features left out in training.
         word_dropout: Share of an instruction's words that training makes unknown.
         place_dropout: Share of the vocabulary that training leaves out of what an agent sees, in a whole stretch: the
             same word everywhere, as EnvDrop's environmental dropout leaves out the same feature in all views.
+        memory: recurrent, or map: the topological map beside it (`navagent.networks.map_reader`).
 
     Raises:
-        ValueError: Something needed is not observed.
+        ValueError: Something needed is not observed, or there are other actions.
     """
 
     def __init__(
         self,
         space: spaces.Dict,
+        actions: int,
         hidden_size: int = 128,
         word_size: int = 64,
         dropout: float = 0.3,
         word_dropout: float = 0.1,
         place_dropout: float = 0.2,
+        memory: Literal["recurrent", "map"] = "recurrent",
     ) -> None:
         super().__init__()
-        missing = [name for name in NEEDED if name not in space.spaces]
-        if missing:
-            raise ValueError(f"this network needs the observation '{missing[0]}', as navagent/R2R-v0 gives it")
+        self.needed = _needed(space, actions, memory)
         words = space["instruction"]
         assert isinstance(words, spaces.Box)
         self.hidden_size, self.word_dropout, self.place_dropout = hidden_size, word_dropout, place_dropout
@@ -103,13 +134,17 @@ class CandidatePolicy(PolicyNetwork):
         self.begin = nn.Linear(hidden_size, 2 * hidden_size)
         self.salience = nn.Linear(word_size, 1)
         seen = word_size + 2
+        room = word_size if "rooms" in self.needed else 0
+        self.map = MapReader(word_size, hidden_size, hidden_size + word_size) if memory == "map" else None
         self.look = nn.Linear(hidden_size, seen)
-        self.core = nn.LSTMCell(seen + MOVE, hidden_size)
+        self.core = nn.LSTMCell(seen + MOVE + room, hidden_size)
         self.ask = nn.Linear(hidden_size, hidden_size + word_size)
         self.match = nn.Parameter(torch.ones(1))
-        self.think = nn.Linear(2 * hidden_size + word_size, hidden_size)
-        self.way = nn.Sequential(nn.Linear(word_size + GEOMETRY + 2, hidden_size), nn.ReLU())
-        self.stop = nn.Sequential(nn.Linear(word_size + 1, hidden_size), nn.ReLU())
+        recalled = 0 if self.map is None else hidden_size
+        self.think = nn.Linear(2 * hidden_size + word_size + recalled, hidden_size)
+        fit = room + 1 if room else 0
+        self.way = nn.Sequential(nn.Linear(word_size + GEOMETRY + 2 + fit, hidden_size), nn.ReLU())
+        self.stop = nn.Sequential(nn.Linear(word_size + 1 + fit, hidden_size), nn.ReLU())
         self.choose = nn.Linear(hidden_size, hidden_size)
         self.judge = nn.Sequential(nn.Linear(hidden_size, hidden_size // 2), nn.ReLU(), nn.Linear(hidden_size // 2, 1))
         self._read_before: tuple[object, Tensor, Reading] | None = None
@@ -125,11 +160,11 @@ class CandidatePolicy(PolicyNetwork):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return log-probabilities, values and the next state. The last action is in the observation `move`."""
         reading = self._read_again(observations["instruction"].long())
-        sight = self._see(observations, observations["place"].long())
+        sight = self._see(observations, {name: observations[name].long() for name in self._words})
         state = torch.where(begins[:, None], reading.summary, state)
-        thought, state, matched = self._think(reading, sight, state)
-        logits = self._score(observations, sight, thought, matched)
-        return torch.log_softmax(logits, dim=-1), self.judge(thought)[:, 0], state
+        thought, state = self._think(reading, sight, state)
+        logits = self._score(observations, sight, thought)
+        return torch.log_softmax(logits, dim=-1), self.judge(thought.thought)[:, 0], state
 
     def forward(
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
@@ -142,20 +177,19 @@ class CandidatePolicy(PolicyNetwork):
         sizes = [int((count > k).sum()) for k in range(int(count[0]))]
         # Rows in the order in which they are thought about, so that every step's are a stretch of memory.
         rows = torch.cat([(first[:size] + k) * agents + agent[:size] for k, size in enumerate(sizes)])
-        place = self._without_words(observations["place"].long()).flatten(0, 1)[rows]
-        seen = {name: observations[name].flatten(0, 1)[rows] for name in NEEDED}
-        sight = self._see(seen, place)
+        known = self._without_words({name: observations[name].long() for name in self._words})
+        seen = {name: observations[name].flatten(0, 1)[rows] for name in self.needed}
+        sight = self._see(seen, {name: tokens.flatten(0, 1)[rows] for name, tokens in known.items()})
         reading = self._read(observations["instruction"][first, agent].long())
         memory = torch.where(begins[first, agent][:, None], reading.summary, state[agent])
-        thoughts, matches = [], []
+        thoughts = []
         for size, *parts in zip(sizes, *(torch.split(values, sizes) for values in sight), strict=True):
             if size < len(memory):
                 reading, memory = reading.beginning(size), memory[:size]
-            thought, memory, matched = self._think(reading, Sight(*parts), memory)
+            thought, memory = self._think(reading, Sight(*parts), memory)
             thoughts.append(thought)
-            matches.append(matched)
-        thought = torch.cat(thoughts)
-        logits, values = self._score(seen, sight, thought, torch.cat(matches)), self.judge(thought)
+        thought = Thought(*(torch.cat(values) for values in zip(*thoughts, strict=True)))
+        logits, values = self._score(seen, sight, thought), self.judge(thought.thought)
         back = torch.argsort(rows)
         return logits[back].view(length, agents, -1), values[back].view(length, agents)
 
@@ -207,62 +241,116 @@ class CandidatePolicy(PolicyNetwork):
         return Reading(tokens, words, weights, reading.summary)
 
     # ------------------------------------------------------------------------------------------------- seeing
-    def _without_words(self, place: Tensor) -> Tensor:
-        """Return (T, N, 8, W) tokens without those that this training stretch leaves out, agent by agent."""
+    @property
+    def _words(self) -> list[str]:
+        """Names of the observations that are words of what is seen."""
+        return [name for name in WORDS if name in self.needed]
+
+    def _without_words(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return tokens, each (T, N, ...), without those that this training stretch leaves out, agent by agent."""
+        place = seen["place"]
         if not self.training or not self.place_dropout:
-            return place
+            return seen
         agents = torch.arange(place.shape[1], device=place.device)[None, :, None, None]
         left_out = torch.rand(place.shape[1], self.embed.num_embeddings, device=place.device) < self.place_dropout
-        return torch.where(left_out[agents, place], PADDING, place)
+        return {name: torch.where(left_out[agents, tokens], PADDING, tokens) for name, tokens in seen.items()}
 
-    def _see(self, observations: Observations, place: Tensor) -> Sight:
-        """Return (B,) panoramas: each sector's words, added up, and direction."""
-        flat = place.flatten(0, 1)
-        total = embedding_bag(flat, self.embed.weight, mode="sum", padding_idx=PADDING)
-        # Words are independent at first, so this keeps their variance, however many there are.
-        total = total / (flat != PADDING).sum(dim=1, keepdim=True).clamp(min=1).sqrt()
-        words = total.view(*place.shape[:2], -1)
+    def _see(self, observations: Observations, tokens: dict[str, Tensor]) -> Sight:
+        """Return (B,) panoramas: each sector's words, added up, and direction; and rooms and map, where there are."""
+        words = self.drop(self._added_up(tokens["place"]))
         around = observations["around"].to(words.dtype)
         last = observations["move"].to(words.dtype) * _scales(MOVE, words)
-        return Sight(torch.cat([self.drop(words), around], dim=-1), place, last)
+        size = len(words)
+        rooms, lies_in = tokens["place"].new_zeros(size, 0, 0), words.new_zeros(size, 0, 0)
+        nodes = Nodes(rooms, lies_in, rooms.flatten(1).bool())
+        if "rooms" in tokens:
+            rooms, lies_in = tokens["rooms"], self.drop(self._added_up(tokens["rooms"]))
+        if self.map is not None:
+            exist = observations["map"].bool()
+            most = int(exist.sum(dim=1).max())
+            shown = tokens["map_words"][:, :most]
+            seen = words.new_zeros(*shown.shape[:2], words.shape[-1])
+            seen[exist[:, :most]] = self.drop(self._added_up(shown[exist[:, :most]][:, None])[:, 0])
+            nodes = self.map.see(shown, seen, observations, most)
+        return Sight(torch.cat([words, around], dim=-1), tokens["place"], last, rooms, lies_in, *nodes)
+
+    def _added_up(self, tokens: Tensor) -> Tensor:
+        """Return (B, X, word_size) of (B, X, W) words; independent at first, so this keeps their variance."""
+        flat = tokens.flatten(0, 1)
+        total = embedding_bag(flat, self.embed.weight, mode="sum", padding_idx=PADDING)
+        total = total / (flat != PADDING).sum(dim=1, keepdim=True).clamp(min=1).sqrt()
+        return total.view(*tokens.shape[:2], -1)
 
     # ----------------------------------------------------------------------------------------------- deciding
-    def _think(self, reading: Reading, sight: Sight, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (B, H) thoughts, the next (B, 2 H) state, and (B, 9) how well each sector and all of them match."""
+    def _think(self, reading: Reading, sight: Sight, state: Tensor) -> tuple[Thought, Tensor]:
+        """Return thoughts and the next (B, 2 H) state."""
         hidden, cell = state.chunk(2, dim=-1)
         glance = torch.softmax((sight.sectors @ self.look(hidden)[:, :, None])[..., 0], dim=-1)
         panorama = (glance[:, None] @ sight.sectors)[:, 0]
-        hidden, cell = self.core(torch.cat([panorama, sight.move], dim=-1), (hidden, cell))
+        room = sight.lies_in[:, :1].flatten(1)
+        hidden, cell = self.core(torch.cat([panorama, sight.move, room], dim=-1), (hidden, cell))
         dropped = self.drop(hidden)
-        # (B, 8, L): whether a word of the instruction is seen in a sector
-        alike = (sight.place[:, :, :, None] == reading.tokens[:, None, None, :]).any(dim=2)
-        alike = alike & (reading.tokens > UNKNOWN)[:, None]
-        there = torch.cat([alike, alike.any(dim=1, keepdim=True)], dim=1).to(hidden.dtype)
+        alike = _alike(sight.place, reading)
+        rooms = _alike(sight.rooms, reading)
+        seen = torch.cat([alike, rooms[:, :1]], dim=1).any(dim=1)
+        there = torch.cat([alike, seen[:, None]], dim=1).to(hidden.dtype)
         scores = (reading.words @ self.ask(dropped)[:, :, None])[..., 0] * self.hidden_size**-0.5
         scores = scores + self.match * reading.weights * there[:, -1]
-        attention = torch.softmax(scores.masked_fill(reading.tokens == PADDING, ILLEGAL), dim=-1)
+        padding = reading.tokens == PADDING
+        attention = torch.softmax(scores.masked_fill(padding, ILLEGAL), dim=-1)
         read = (attention[:, None] @ reading.words)[:, 0]
-        matched = (there @ (attention * reading.weights)[:, :, None])[..., 0]
-        thought = torch.tanh(self.think(torch.cat([read, dropped], dim=-1)))
-        return self.drop(thought), torch.cat([hidden, cell], dim=-1), matched
+        weighed = (attention * reading.weights)[:, :, None]
+        matched, fitting = ((where.to(hidden.dtype) @ weighed)[..., 0] for where in (there, rooms))
+        parts, told = [read, dropped], sight.features
+        if self.map is not None:
+            fits = (_alike(sight.map_words, reading).to(hidden.dtype) @ weighed)[..., 0]
+            told = self.map.read(Nodes(*sight[-3:]), reading.words, padding, fits)
+            parts.append(self.map.recall(told, sight.exist, dropped))
+        thought = self.drop(torch.tanh(self.think(torch.cat(parts, dim=-1))))
+        return Thought(thought, matched, fitting, told), torch.cat([hidden, cell], dim=-1)
 
-    def _score(self, observations: Observations, sight: Sight, thought: Tensor, matched: Tensor) -> Tensor:
-        """Return (B, 1 + K) logits of STOP and the candidates."""
-        sectors = observations["sectors"].long()
+    def _score(self, observations: Observations, sight: Sight, thought: Thought) -> Tensor:
+        """Return (B, actions) logits: of STOP, the candidates and the map's viewpoints."""
+        sectors, matched = observations["sectors"].long(), thought.matched
         # A product with ones and zeros: its gradient is one, too, and not a slow addition row by row.
         towards = nn.functional.one_hot(sectors, SECTORS).to(sight.sectors.dtype)
         words = towards @ sight.sectors[..., :-2]
         geometry = observations["geometry"].to(words.dtype) * _scales(GEOMETRY, words)
-        fits = torch.stack(
-            [(towards @ matched[:, :-1, None])[..., 0], matched[:, -1:].expand(-1, sectors.shape[1])], dim=-1
-        )
-        ways = self.way(torch.cat([words, geometry, fits], dim=-1))
-        here = self.stop(torch.cat([sight.sectors[..., :-2].mean(dim=1), matched[:, -1:]], dim=-1))
-        options = torch.cat([here[:, None], ways], dim=1)
-        scores = (options @ self.choose(thought)[:, :, None])[..., 0] * self.hidden_size**-0.5
-        legal = torch.cat([torch.ones_like(observations["candidates"][:, :1]), observations["candidates"]], dim=1)
-        masked: Tensor = scores.masked_fill(~legal.bool(), ILLEGAL)
+        fits = [(towards @ matched[:, :-1, None]), matched[:, None, -1:].expand(-1, sectors.shape[1], -1)]
+        ways, here = [words, geometry, *fits], [sight.sectors[..., :-2].mean(dim=1), matched[:, -1:]]
+        if "rooms" in self.needed:
+            ways += [sight.lies_in[:, 1:], thought.fitting[:, 1:, None]]
+            here += [sight.lies_in[:, 0], thought.fitting[:, :1]]
+        options = torch.cat([self.stop(torch.cat(here, dim=-1))[:, None], self.way(torch.cat(ways, dim=-1))], dim=1)
+        scores = (options @ self.choose(thought.thought)[:, :, None])[..., 0] * self.hidden_size**-0.5
+        legal = [torch.ones_like(observations["candidates"][:, :1]), observations["candidates"]]
+        if self.map is not None:
+            scores = self.map.fuse(scores, thought.told, thought.thought, observations)
+            legal.append(observations["map_frontier"])
+        masked: Tensor = scores.masked_fill(~torch.cat(legal, dim=1).bool(), ILLEGAL)
         return masked
+
+
+def _needed(space: spaces.Dict, actions: int, memory: str) -> tuple[str, ...]:
+    """Return which observations the network reads, after a look at whether they are there."""
+    if memory not in ("recurrent", "map"):
+        raise ValueError(f"there is no memory '{memory}': choose recurrent or map")
+    for name in (*NEEDED, *(MAP if memory == "map" else ())):
+        if name not in space.spaces:
+            options = " with map_nodes" if name in MAP else ""
+            raise ValueError(f"this network needs the observation '{name}', as navagent/R2R-v0 gives it{options}")
+    scored = ("candidates", "map") if memory == "map" else ("candidates",)
+    known = 1 + sum((space[name].shape or (0,))[0] for name in scored)
+    if actions != known:
+        raise ValueError(f"a network with memory '{memory}' has {known} actions here, and there are {actions}")
+    rooms = ("rooms",) if "rooms" in space.spaces else ()
+    return (*NEEDED, *rooms, *(MAP if memory == "map" else ()))
+
+
+def _alike(seen: Tensor, reading: Reading) -> Tensor:
+    """Return (B, X, L), whether a word of the instruction is among (B, X, W) tokens of what is seen."""
+    alike = (seen[:, :, :, None] == reading.tokens[:, None, None, :]).any(dim=2)
+    return alike & (reading.tokens > UNKNOWN)[:, None]
 
 
 def _scales(size: int, like: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from navagent.contracts import Describer
 from navagent.perception.sectors import SECTORS
 from navagent.types import Description, Direction, Observation, Pose, Position
-from navagent.vocabulary import Vocabulary, split_words
+from navagent.vocabulary import PADDING, Vocabulary, split_words
 
 _ROWS = ("down", "middle", "top")
 """NavGPT's names of its rows of views, which its captions begin with."""
@@ -52,12 +52,14 @@ def encode_place(description: Description, vocabulary: Vocabulary, length: int) 
     """
     if len(description.directions) != SECTORS:
         raise ValueError(f"a place needs {SECTORS} directions, not {len(description.directions)}")
-    return np.stack(
-        [
-            vocabulary.encode((word for word in sector_words(direction) if word in vocabulary), length)
-            for direction in description.directions
-        ]
-    )
+    return np.stack([vocabulary.encode_known(sector_words(direction), length) for direction in description.directions])
+
+
+def place_summary(place: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return (W,) tokens of (8, W): the first of every sector, then the second of every one ..., each token once."""
+    length = place.shape[1]
+    different = [token for token in dict.fromkeys(place.T.ravel().tolist()) if token != PADDING][:length]
+    return np.array(different + [PADDING] * (length - len(different)), np.int32)
 
 
 def place_texts(descriptions: Iterable[Description]) -> Iterable[Sequence[str]]:

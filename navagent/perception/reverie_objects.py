@@ -11,6 +11,7 @@ from navagent.data import data_root, fingerprint, load_json
 from navagent.errors import DataError
 from navagent.geometry import view_direction, wrap
 from navagent.perception.rays import heading_offset
+from navagent.perception.room_labels import RoomLabels, without_note
 from navagent.perception.sectors import SECTORS, describe_sectors, turn
 from navagent.types import Description, Observation, SeenObject
 
@@ -35,11 +36,7 @@ class ReverieObjects(Describer):
     def __init__(self, data_dir: str | None = None) -> None:
         root = data_root(data_dir)
         self._boxes = root / "reverie" / "BBox"
-        self._labels = root / "rooms" / "vp2room_label.json"
-        try:
-            self._rooms = load_json(self._labels)["pano_info"]
-        except (KeyError, TypeError) as error:
-            raise DataError(f"{self._labels} holds no 'pano_info': fetch it again.") from error
+        self._rooms = RoomLabels(data_dir)
         self._places: dict[tuple[str, str], Description] = {}
         self._lock = threading.Lock()
 
@@ -59,18 +56,16 @@ class ReverieObjects(Describer):
 
     def fingerprints(self) -> dict[str, str]:
         """Return the sha256 of the boxes and of the room labels."""
-        return {"reverie": fingerprint(self._boxes.glob("*.json")), "rooms": fingerprint([self._labels])}
+        return {"reverie": fingerprint(self._boxes.glob("*.json")), **self._rooms.fingerprints()}
 
     def _load(self, scan: str, viewpoint: str) -> Description:
         file = self._boxes / f"{scan}_{viewpoint}.json"
         try:
             # A few entries list no view: the object is near but hidden.
             objects = [_seen(entry) for entry in load_json(file)[viewpoint].values() if entry["visible_pos"]]
-            room = _room(self._rooms[scan][viewpoint]["label_info"])
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"REVERIE's boxes or the room label of {scan} {viewpoint} are damaged ({error!r})."
-            ) from error
+            raise DataError(f"REVERIE's boxes of {scan} {viewpoint} are damaged ({error!r}).") from error
+        room = _room(self._rooms.label(scan, viewpoint))
         places = describe_sectors(f"a place in the {room}", [""] * SECTORS, objects)
         texts = [", ".join(sorted({seen.name for seen in way.objects})) for way in places.directions]
         return describe_sectors(places.summary, texts, objects)
@@ -92,5 +87,5 @@ def _off_centre(box: list[float]) -> float:
 
 
 def _room(label: str) -> str:
-    """Return a label without its annotators' note: 'familyroom (should be ...)' -> 'familyroom'."""
-    return label.split("(")[0].split("/")[0].replace("_", " ").strip()
+    """Return a label's first name: 'familyroom/lounge (should be ...)' -> 'familyroom'."""
+    return without_note(label).split("/")[0].replace("_", " ").strip()

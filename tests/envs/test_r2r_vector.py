@@ -277,13 +277,14 @@ def test_words_are_those_of_the_training_split(tiny_data: Path) -> None:
         assert "a" not in row
 
 
-def test_goals_do_not_show(own_tiny_data: Path) -> None:
+@pytest.mark.parametrize("options", [{}, {"rooms": True, "map_nodes": 8}])
+def test_goals_do_not_show(options: dict[str, Any], own_tiny_data: Path) -> None:
     """Other goals and reference paths from the same starts: the same observations."""
     rng = np.random.default_rng(0)
     actions: list[NDArray[np.int64]] = []
     seen: list[list[bytes]] = []
     for _ in range(2):
-        env = make(own_tiny_data, 3, max_steps=6)
+        env = make(own_tiny_data, 3, max_steps=6, **options)
         observations, _ = env.reset(seed=0)
         rows = [b"".join(values.tobytes() for values in observations.values())]
         for step in range(30):
@@ -298,6 +299,51 @@ def test_goals_do_not_show(own_tiny_data: Path) -> None:
             path["path"] = path["path"][:2] if len(set(path["path"][:2])) == 2 else path["path"][:3]
         file.write_text(json.dumps(paths))
     assert seen[0] == seen[1]
+
+
+def scramble_rooms(data: Path) -> None:
+    """Give all viewpoints of a data folder another room."""
+    file = data / "rooms" / "vp2room_label.json"
+    labels = json.loads(file.read_text())
+    for scan in labels["pano_info"].values():
+        for place in scan.values():
+            place["label_info"] = "lounge" if place["label_info"].startswith("kitchen") else "kitchen"
+    file.write_text(json.dumps(labels))
+
+
+def test_rooms_are_the_labels_of_here_and_of_the_candidates(tiny_data: Path) -> None:
+    env = make(tiny_data, 3, rooms=True)
+    labels = json.loads((tiny_data / "rooms" / "vp2room_label.json").read_text())["pano_info"]
+    words = ["", "?", *env.vocabulary]
+    observations, _ = env.reset(seed=0)
+    for agent, episode in enumerate(env.episodes[:3]):
+        assert episode.start_viewpoint is not None
+        ways = env._graphs[episode.scene].candidates(episode.start_viewpoint, 0.0)
+        names = [episode.start_viewpoint, *(way.id for way in ways)]
+        rooms = [labels[episode.scene][name]["label_info"].split(" (")[0] for name in names]
+        seen = observations["rooms"][agent]
+        assert [words[row[0]] for row in seen[: len(names)]] == rooms
+        assert not seen[:, 1:].any()
+        assert not seen[len(names) :].any()
+
+
+def test_rooms_show_only_where_they_are_asked_for(own_tiny_data: Path) -> None:
+    seen: list[list[Observed]] = []
+    for _ in range(2):
+        envs_of_both = [make(own_tiny_data, 4, rooms=rooms, map_nodes=8) for rooms in (False, True)]
+        seen.append([env.reset(seed=0)[0] for env in envs_of_both])
+        scramble_rooms(own_tiny_data)
+    (plain, rooms), (other_plain, other_rooms) = seen
+    assert "rooms" not in plain
+    assert all((other_plain[name] == values).all() for name, values in plain.items())
+    assert (other_rooms["rooms"] != rooms["rooms"]).any()
+
+
+def test_room_labels_that_are_absent_are_named(own_tiny_data: Path) -> None:
+    (own_tiny_data / "rooms" / "vp2room_label.json").unlink()
+    make(own_tiny_data, 1)
+    with pytest.raises(DataError, match=r"vp2room_label.json is missing: .*navagent doctor"):
+        make(own_tiny_data, 1, rooms=True)
 
 
 # ------------------------------------------------------------------------------------------------ gymnasium, bad input
@@ -324,6 +370,7 @@ def test_texts_are_an_option(own_tiny_data: Path) -> None:
         ({"agents": 0}, "num_envs must be at least 1, not 0"),
         ({"max_steps": 0}, "max_steps must be at least 1, not 0"),
         ({"words": 0}, "words must be at least 1, not 0"),
+        ({"map_nodes": 4}, "map_nodes must be 0 or more than 4, the most neighbours here, not 4"),
         ({"texts": "pictures"}, "texts must be captions, summaries or none, not 'pictures'"),
         ({"split": "test"}, "Split test has no goals"),
         ({"split": "val_unsen"}, "Did you mean 'val_unseen'"),
