@@ -95,19 +95,23 @@ def test_the_oracle_walks_the_shortest_path_from_the_start(tiny_data: Path) -> N
 @pytest.mark.parametrize("size", [5, 12])
 def test_the_oracle_reaches_every_goal_from_everywhere(size: int, tiny_data: Path) -> None:
     """After detours, with goals that were passed among them, and with a map that holds hardly more than candidates."""
-    env, rng, ends, across, back = make(tiny_data, 10, map_nodes=size, max_steps=60), np.random.default_rng(1), [], 0, 0
-    observations, _ = env.reset(seed=0)
+    env, rng = make(tiny_data, 10, map_nodes=size, max_steps=60), np.random.default_rng(1)
+    ends, across, back = [], 0, 0
     for _ in range(3):
+        observations, _ = env.reset()
         for _ in range(7):
             observations, *_ = env.step(draw(observations, rng, 0.0))
-        while not env.over.all():
-            labels, going = env.oracle_actions(), ~env.over
-            assert legal(observations)[going, labels[going]].all()
-            across += int((labels[going] > 4).sum())
-            back += int((observations["geometry"][going, np.maximum(labels[going], 1) % 5 - 1, 4] > 0).sum())
-            observations, _, _, _, infos = env.step(np.where(going, labels, STOP))
-            ends += [float(infos["distance_to_goal"][i]) for i in np.flatnonzero(infos.get("_spl", ()))]
-        observations, *_ = env.step(np.zeros(10, np.int64))
+        left = np.ones(10, np.bool_)
+        while left.any():
+            labels = env.oracle_actions()
+            assert legal(observations)[left, labels[left]].all()
+            across += int((labels[left] > 4).sum())
+            chosen = observations["geometry"][np.arange(10), np.clip(labels - 1, 0, 3), 4]
+            back += int((chosen[left & (labels > STOP) & (labels <= 4)] > 0).sum())
+            observations, _, terminated, truncated, infos = env.step(np.maximum(labels, STOP))
+            ended = left & (terminated | truncated)
+            ends += [float(infos["distance_to_goal"][i]) for i in np.flatnonzero(ended)]
+            left &= ~ended
     assert ends == pytest.approx([0] * 30)
     assert back > 0
     assert across > 0 or size == 5

@@ -21,6 +21,7 @@ from navagent.errors import ConfigError, DataError
 from navagent.geometry import sector, wrap
 from navagent.instructions import InstructionSpace
 from navagent.types import Action, Episode, MoveTo, Observation, Stop, Trajectory
+from tests.tiny import scramble_rooms
 
 NAMES = {
     "success": "sr",
@@ -299,16 +300,6 @@ def test_goals_do_not_show(options: dict[str, Any], own_tiny_data: Path) -> None
             path["path"] = path["path"][:2] if len(set(path["path"][:2])) == 2 else path["path"][:3]
         file.write_text(json.dumps(paths))
     assert seen[0] == seen[1]
-
-
-def scramble_rooms(data: Path) -> None:
-    """Give all viewpoints of a data folder another room."""
-    file = data / "rooms" / "vp2room_label.json"
-    labels = json.loads(file.read_text())
-    for scan in labels["pano_info"].values():
-        for place in scan.values():
-            place["label_info"] = "lounge" if place["label_info"].startswith("kitchen") else "kitchen"
-    file.write_text(json.dumps(labels))
 
 
 def test_rooms_are_the_labels_of_here_and_of_the_candidates(tiny_data: Path) -> None:

@@ -1,25 +1,47 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from envs.r2r.vector import GraphVectorEnv
 from navagent.networks.architecture import CandidateNetwork
-from navagent.networks.candidate_network import ILLEGAL, CandidatePolicy
+from navagent.networks.candidate_network import CandidatePolicy
+from navagent.networks.map_reader import ILLEGAL
 from navagent.networks.policy_network import PolicyNetwork
+from navagent.networks.weights import ModelCard, load, save
 
 SMALL = CandidateNetwork(hidden_size=12, word_size=10)
+MAP = replace(SMALL, memory="map")
 AGENTS = 5
+KINDS: dict[str, tuple[CandidateNetwork, dict[str, Any]]] = {
+    "plain": (SMALL, {}),
+    "rooms": (SMALL, {"rooms": True}),
+    "map": (MAP, {"map_nodes": 7}),
+    "rooms and map": (MAP, {"rooms": True, "map_nodes": 12}),
+}
 
 
 @pytest.fixture(scope="module")
 def env(tiny_data: Path) -> GraphVectorEnv:
     return GraphVectorEnv(AGENTS, "train", str(tiny_data), max_steps=6, words=4)
+
+
+@pytest.fixture(params=list(KINDS))
+def kind(request: pytest.FixtureRequest, tiny_data: Path) -> tuple[CandidatePolicy, Walk]:
+    """A network of each kind, and what its agents have seen."""
+    architecture, options = KINDS[request.param]
+    made = GraphVectorEnv(AGENTS, "train", str(tiny_data), max_steps=6, words=4, **options)
+    return build(made, architecture), Walk(made, 17)
 
 
 def build(env: GraphVectorEnv, architecture: CandidateNetwork = SMALL) -> CandidatePolicy:
@@ -40,8 +62,11 @@ class Walk:
         for _ in range(length):
             rows.append({name: torch.as_tensor(values.copy()) for name, values in now.items()})
             begins.append(torch.as_tensor(begin))
-            counts = now["candidates"].sum(axis=1)
-            actions = np.where(rng.random(AGENTS) < 0.2, 0, 1 + np.floor(rng.random(AGENTS) * counts)).astype(np.int64)
+            moves = [now[name] for name in ("candidates", "map_frontier") if name in now]
+            drawn = 1 + np.argmax(
+                np.concatenate(moves, axis=1) * rng.random((AGENTS, env.single_action_space.n - 1)), 1
+            )
+            actions = np.where(rng.random(AGENTS) < 0.2, 0, drawn)
             now, _, terminated, truncated, _ = env.step(actions)
             begin, over = over, terminated | truncated
         self.rows, self.begins = rows, torch.stack(begins)
@@ -59,9 +84,9 @@ def steps(network: PolicyNetwork, walk: Walk, state: Tensor) -> tuple[Tensor, Te
 
 
 @pytest.mark.parametrize("learning", [True, False])
-def test_a_stretch_gives_what_single_steps_give(env: GraphVectorEnv, learning: bool) -> None:
+def test_a_stretch_gives_what_single_steps_give(kind: tuple[CandidatePolicy, Walk], learning: bool) -> None:
     """With gradients every step reads its instruction; without, the reading of the step before is used again."""
-    network, walk = build(env), Walk(env, 17)
+    network, walk = kind
     state = torch.randn(AGENTS, 24, dtype=torch.float64)
     logits, values = network(walk.seen, walk.last, state, walk.begins)
     with torch.set_grad_enabled(learning):
@@ -83,11 +108,11 @@ def test_what_was_read_with_other_weights_is_read_again(env: GraphVectorEnv) -> 
     assert not torch.allclose(after, before)
 
 
-def test_illegal_actions_have_no_probability_and_entropies_are_numbers(env: GraphVectorEnv) -> None:
-    network, walk = build(env), Walk(env, 9)
+def test_illegal_actions_have_no_probability_and_entropies_are_numbers(kind: tuple[CandidatePolicy, Walk]) -> None:
+    network, walk = kind
     logits, _ = network(walk.seen, walk.last, network.new_state(AGENTS), walk.begins)
     log_all = torch.log_softmax(logits, dim=-1)
-    legal = walk.seen["candidates"]
+    legal = torch.cat([walk.seen[name] for name in ("candidates", "map_frontier") if name in walk.seen], dim=-1)
     assert (log_all[..., 1:][~legal] < ILLEGAL / 2).all()
     assert (log_all.exp()[..., 1:][legal] > 0).all()
     assert torch.isfinite((log_all.exp() * log_all).sum(dim=-1)).all()
@@ -127,8 +152,69 @@ def test_everything_observed_matters(env: GraphVectorEnv, name: str) -> None:
     assert not torch.allclose(after, before)
 
 
-def test_dropout_is_for_learning_only(env: GraphVectorEnv) -> None:
-    network, walk = build(env), Walk(env, 8)
+@pytest.mark.parametrize("name", ["rooms", "map_words", "map_geometry", "map_candidates"])
+def test_rooms_and_map_matter_where_they_are_read(name: str, tiny_data: Path) -> None:
+    architecture, options = KINDS["rooms and map"]
+    env = GraphVectorEnv(AGENTS, "train", str(tiny_data), max_steps=6, words=4, **options)
+    network, walk = build(env, architecture), Walk(env, 8)
+    seen = walk.seen[name]
+    shown = walk.seen["map"][..., None]
+    other = {"rooms": seen.roll(1, 2), "map_candidates": seen.flip(-1)}.get(name)
+    if other is None:
+        other = torch.where(shown, seen + 1, seen)
+    before, after = (
+        network(walk.seen | {name: values}, walk.last, network.new_state(AGENTS), walk.begins)[0]
+        for values in (seen, other)
+    )
+    assert not torch.allclose(after, before)
+
+
+def test_the_order_of_a_map_is_of_no_account(tiny_data: Path) -> None:
+    """Beyond what the map shows there is nothing, so what it shows stays in front."""
+    env = GraphVectorEnv(AGENTS, "train", str(tiny_data), max_steps=6, words=4, map_nodes=12)
+    network, walk = build(env, MAP), Walk(env, 5)
+    row = dict(walk.rows[4])
+    count = int(row["map"].sum(dim=1).min())
+    assert count > 3
+    order = torch.cat([torch.randperm(count), torch.arange(count, 12)])
+    for name in ("map_words", "map_geometry", "map_frontier"):
+        row[name] = row[name][:, order]
+    row["map_candidates"] = torch.argsort(order)[row["map_candidates"].long()]
+    state, begins = network.new_state(AGENTS), torch.ones(AGENTS, dtype=torch.bool)
+    before = network.step(walk.rows[4], walk.last[4], state, begins)[0]
+    after = network.step(row, walk.last[4], state, begins)[0]
+    assert torch.allclose(after[:, :5], before[:, :5])
+    assert torch.allclose(after[:, 5:], before[:, 5:][:, order])
+
+
+def test_everything_of_a_map_learns(tiny_data: Path) -> None:
+    architecture, options = KINDS["rooms and map"]
+    env = GraphVectorEnv(AGENTS, "train", str(tiny_data), max_steps=6, words=4, **options)
+    network, walk = build(env, architecture), Walk(env, 17)
+    logits, values = network(walk.seen, walk.last, network.new_state(AGENTS), walk.begins)
+    shares = torch.log_softmax(logits, dim=-1)
+    torch.autograd.backward(shares[..., 0].sum() + shares[shares > ILLEGAL / 2].square().sum() + values.sum())
+    unmoved = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert unmoved == []
+
+
+def test_weights_of_before_the_options_still_load(env: GraphVectorEnv, tmp_path: Path) -> None:
+    """Their cards name neither; the layers are the same."""
+    network, file = build(env).float(), tmp_path / "old.safetensors"
+    space, actions = env.single_observation_space, int(env.single_action_space.n)
+    save(file, network, ModelCard(SMALL, space, actions, "navagent/R2R-v0"))
+    with safe_open(file, "pt") as content:
+        tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 (it is no mapping)
+        card = json.loads(content.metadata()["navagent"])
+    del card["architecture"]["init_args"]["memory"]
+    save_file(tensors, file, {"navagent": json.dumps(card)})
+    loaded, _ = load(file)
+    assert not [name for name in tensors if name.startswith("map.")]
+    assert all(torch.equal(loaded.state_dict()[name], values) for name, values in tensors.items())
+
+
+def test_dropout_is_for_learning_only(kind: tuple[CandidatePolicy, Walk]) -> None:
+    network, walk = kind
     state = network.new_state(AGENTS)
     quiet = [network(walk.seen, walk.last, state, walk.begins)[0] for _ in range(2)]
     network.train()
@@ -143,6 +229,8 @@ def test_dropout_is_for_learning_only(env: GraphVectorEnv) -> None:
         (CandidateNetwork(hidden_size=7), "hidden_size must be even"),
         (CandidateNetwork(dropout=1.0), "dropout must be at least 0 and less than 1, not 1"),
         (CandidateNetwork(place_dropout=-0.5), "place_dropout must be at least 0"),
+        (CandidateNetwork(memory="maps"), "there is no memory 'maps': choose recurrent or map"),  # type: ignore[arg-type]
+        (MAP, "needs the observation 'map', as navagent/R2R-v0 gives it with map_nodes"),
     ],
 )
 def test_bad_options_are_one_sentence(env: GraphVectorEnv, architecture: CandidateNetwork, said: str) -> None:
@@ -154,3 +242,9 @@ def test_an_observation_that_is_missing_is_named(env: GraphVectorEnv) -> None:
     space = spaces.Dict({name: box for name, box in env.single_observation_space.items() if name != "place"})
     with pytest.raises(ValueError, match="needs the observation 'place'"):
         SMALL.build(space, 5)
+
+
+def test_a_network_without_a_map_is_refused_where_there_is_one(tiny_data: Path) -> None:
+    env = GraphVectorEnv(1, "train", str(tiny_data), words=4, map_nodes=7)
+    with pytest.raises(ValueError, match="a network with memory 'recurrent' has 5 actions here, and there are 12"):
+        build(env)

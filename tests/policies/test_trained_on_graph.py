@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from navagent.rollout import rollout
 from navagent.types import MoveTo, Trajectory
 from navagent.vocabulary import Vocabulary
 from tests.conformance.policy_suite import PolicySuite
+from tests.tiny import scramble_rooms
 
 pytest.importorskip("torch", reason="needs torch: pip install torch==2.13.0")
 pytest.importorskip("safetensors", reason="needs safetensors: pip install safetensors")
@@ -23,30 +25,49 @@ import torch
 from navagent.networks.architecture import CandidateNetwork
 from navagent.networks.weights import ModelCard, load, save
 from navagent.perception.navgpt_texts import NavGPTTexts
+from navagent.perception.room_labels import RoomLabels
 from navagent.train.evaluation import play_split
 from policies.graph_senses import GraphSenses
 from policies.trained_on_graph import TrainedOnGraph
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "rooms": {"rooms": True},
+    "map": {"map_nodes": 8},
+    "rooms and map": {"rooms": True, "map_nodes": 12},
+}
 
-def batch(data: Path, split: str = "val_unseen", agents: int = 4) -> GraphVectorEnv:
-    return GraphVectorEnv(agents, split, str(data), words=5, trajectories=True)
+
+def batch(data: Path, split: str = "val_unseen", agents: int = 4, **options: Any) -> GraphVectorEnv:
+    return GraphVectorEnv(agents, split, str(data), words=5, trajectories=True, **options)
 
 
-def write(file: Path, data: Path, env: str = "navagent/R2R-v0") -> str:
-    """Random weights; the last layer is made lively, or all actions would be alike."""
+def write(file: Path, data: Path, env: str = "navagent/R2R-v0", **options: Any) -> str:
+    """Random weights; the last layers are made lively, or all actions would be alike."""
     torch.manual_seed(3)
-    made = batch(data, "train")
-    architecture = CandidateNetwork(hidden_size=16, word_size=8)
+    made = batch(data, "train", **options)
+    architecture = CandidateNetwork(
+        hidden_size=16, word_size=8, memory="map" if "map_nodes" in options else "recurrent"
+    )
     space, actions = made.single_observation_space, int(made.single_action_space.n)
     network = architecture.build(space, actions)
-    network.state_dict()["choose.weight"] *= 30
-    save(file, network, ModelCard(architecture, space, actions, env, {"words": 5}, vocabulary=made.vocabulary))
+    for name, weight in network.state_dict().items():
+        if name.endswith("choose.weight"):
+            weight *= 30
+    card = ModelCard(architecture, space, actions, env, {"words": 5, **options}, vocabulary=made.vocabulary)
+    save(file, network, card)
     return str(file)
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> str:
     return write(tmp_path_factory.mktemp("weights") / "best.safetensors", tiny_data)
+
+
+@pytest.fixture(params=list(OPTIONS))
+def options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Options of the environment that a network was trained in."""
+    return OPTIONS[request.param]
 
 
 class TestTrainedOnGraph(PolicySuite):
@@ -65,13 +86,23 @@ class TestSampled(TestTrainedOnGraph):
         return TrainedOnGraph(weights, data_dir=str(tiny_data), sample=True, seed=5)
 
 
-def test_a_policy_observes_what_the_vector_environment_shows(tiny_data: Path) -> None:
-    vector, rng = batch(tiny_data, agents=3), np.random.default_rng(1)
+class TestWithMap(TestTrainedOnGraph):
+    @pytest.fixture
+    def policy(self, tmp_path: Path, tiny_data: Path) -> TrainedOnGraph:
+        file = write(tmp_path / "map.safetensors", tiny_data, rooms=True, map_nodes=12)
+        return TrainedOnGraph(file, data_dir=str(tiny_data))
+
+
+def test_a_policy_observes_what_the_vector_environment_shows(tiny_data: Path, options: dict[str, Any]) -> None:
+    vector, rng = batch(tiny_data, agents=3, **options), np.random.default_rng(1)
     observations, _ = vector.reset(seed=0)
     env = R2R("val_unseen", str(tiny_data))
     one = env.reset(env.episodes[0])
     senses = GraphSenses(
-        vector.single_observation_space, Vocabulary(vector.vocabulary), NavGPTTexts(str(tiny_data), captions=True)
+        vector.single_observation_space,
+        Vocabulary(vector.vocabulary),
+        NavGPTTexts(str(tiny_data), captions=True),
+        RoomLabels(str(tiny_data)) if "rooms" in options else None,
     )
     for _ in range(12):
         mine = senses.see(one)
@@ -88,12 +119,17 @@ def test_a_policy_observes_what_the_vector_environment_shows(tiny_data: Path) ->
         observations, *_ = vector.step(np.array([1 + chosen, STOP, STOP]))
 
 
-def test_it_plays_what_a_training_evaluates(weights: str, tiny_data: Path) -> None:
+def test_it_plays_what_a_training_evaluates(tmp_path: Path, tiny_data: Path, options: dict[str, Any]) -> None:
     """Every episode of the split by `navagent eval`'s loop, and all at once by the trainer's."""
-    env, policy = R2R("val_unseen", str(tiny_data)), TrainedOnGraph(weights, data_dir=str(tiny_data))
-    one_by_one = [rollout(env, policy, episode) for episode in env.episodes]
+    weights = write(tmp_path / "best.safetensors", tiny_data, **options)
+    env, policy = R2R("val_unseen", str(tiny_data), 20), TrainedOnGraph(weights, data_dir=str(tiny_data))
+    thoughts: list[str] = []
+    one_by_one = [
+        rollout(env, policy, episode, lambda _, decision: thoughts.append(decision.thought)) for episode in env.episodes
+    ]
+    assert any(thought.startswith("on the way to ") for thought in thoughts) == ("map_nodes" in options)
     told: list[Trajectory] = []
-    vector = batch(tiny_data)
+    vector = batch(tiny_data, max_steps=20, **options)
     step = vector.step
 
     def listen(actions: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[object, ...]:
@@ -109,19 +145,42 @@ def test_it_plays_what_a_training_evaluates(weights: str, tiny_data: Path) -> No
     assert len({walk.viewpoints for walk in one_by_one}) > 10
 
 
-def test_it_does_not_see_the_goal(weights: str, own_tiny_data: Path) -> None:
+def test_it_does_not_see_the_goal(tmp_path: Path, own_tiny_data: Path, options: dict[str, Any]) -> None:
     """Goals and reference paths are scrambled, and nothing that it does changes."""
-    walks = []
+    weights, walks = write(tmp_path / "best.safetensors", own_tiny_data, **options), []
     for _ in range(2):
         env = R2R("val_unseen", str(own_tiny_data))
         policy = TrainedOnGraph(weights, data_dir=str(own_tiny_data))
-        walks.append([rollout(env, policy, episode).viewpoints for episode in env.episodes])
+        walks.append([rollout(env, policy, episode).viewpoints for episode in env.episodes[::3]])
         file = own_tiny_data / "r2r" / "R2R_val_unseen.json"
         paths = json.loads(file.read_text())
         for path in paths:
             path["path"] = [path["path"][0], *reversed(path["path"][1:])]
         file.write_text(json.dumps(paths))
     assert walks[0] == walks[1]
+
+
+@pytest.mark.parametrize("kind", list(OPTIONS))
+def test_room_labels_reach_privileged_policies_only(kind: str, tmp_path: Path, own_tiny_data: Path) -> None:
+    """Room labels are scrambled: what is not privileged does the same."""
+    weights, thoughts = write(tmp_path / "best.safetensors", own_tiny_data, **OPTIONS[kind]), []
+    for _ in range(2):
+        env, told = R2R("val_unseen", str(own_tiny_data)), list[str]()
+        policy = TrainedOnGraph(weights, data_dir=str(own_tiny_data))
+        for episode in env.episodes[:6]:
+            rollout(env, policy, episode, lambda _, decision, told=told: told.append(decision.thought))  # type: ignore[misc]
+        thoughts.append(told)
+        scramble_rooms(own_tiny_data)
+    assert policy.privileged == ("rooms" in kind)
+    assert (thoughts[0] != thoughts[1]) == policy.privileged
+    assert ("rooms" in policy.fingerprints()) == policy.privileged
+
+
+def test_room_labels_that_are_absent_are_named(tmp_path: Path, own_tiny_data: Path) -> None:
+    weights = write(tmp_path / "best.safetensors", own_tiny_data, rooms=True)
+    (own_tiny_data / "rooms" / "vp2room_label.json").unlink()
+    with pytest.raises(DataError, match=r"vp2room_label.json is missing: .*navagent doctor"):
+        TrainedOnGraph(weights, data_dir=str(own_tiny_data))
 
 
 def test_its_data_have_fingerprints(weights: str, tiny_data: Path) -> None:
