@@ -9,7 +9,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -61,6 +61,7 @@ WALKS = st.builds(Walk, st.integers(0, 10_000), st.integers(0, 12), st.integers(
 WIDE = st.builds(Walk, st.integers(0, 10_000), st.integers(0, 12), st.just(MOST))
 
 
+@settings(deadline=None, max_examples=40)
 @given(WIDE)
 def test_it_shows_what_was_visited_and_seen(walk: Walk) -> None:
     assert set(walk.map.shown) == set(walk.known)
@@ -69,6 +70,7 @@ def test_it_shows_what_was_visited_and_seen(walk: Walk) -> None:
     assert set(walk.map.frontier()) == set(walk.known) - set(walk.last) - set(walk.neighbours)
 
 
+@settings(deadline=None, max_examples=40)
 @given(WALKS)
 def test_a_small_one_shows_what_was_seen_last(walk: Walk) -> None:
     shown = walk.map.shown
@@ -77,6 +79,7 @@ def test_a_small_one_shows_what_was_seen_last(walk: Walk) -> None:
     assert len(shown) == len(set(shown)) <= walk.size
 
 
+@settings(deadline=None, max_examples=40)
 @given(WALKS)
 def test_walks_are_the_shortest_of_the_known_ones(walk: Walk) -> None:
     expected = nx.single_source_dijkstra_path_length(walk.known, walk.here)
@@ -88,6 +91,7 @@ def test_walks_are_the_shortest_of_the_known_ones(walk: Walk) -> None:
         assert metres == pytest.approx(expected[name])
 
 
+@settings(deadline=None, max_examples=40)
 @given(WALKS, st.floats(0, 2 * math.pi))
 def test_what_it_shows_says_where_everything_is(walk: Walk, heading: float) -> None:
     seen = walk.map.observe(heading, MOST)
@@ -110,6 +114,7 @@ def test_what_it_shows_says_where_everything_is(walk: Walk, heading: float) -> N
     assert not any(values.any() for values in beyond.values())
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.tuples(*[st.floats(-50, 50)] * 3), st.tuples(*[st.floats(-50, 50)] * 3))
 def test_what_lies_ahead_is_where_the_direction_says(one: Any, other: Any) -> None:
     assert ahead(one, *direction(one, other)) == pytest.approx(other, abs=1e-9)

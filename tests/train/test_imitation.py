@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -188,13 +188,18 @@ def test_two_workers_learn_what_one_learns_from_both_shares(tmp_path: Path) -> N
             assert torch.allclose(together[name], value, atol=1e-7), name
 
 
-def test_an_oracle_is_imitated(tiny_data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{}, {"map_nodes": 8, "rooms": True}])
+def test_an_oracle_is_imitated(options: dict[str, Any], tiny_data: Path, tmp_path: Path) -> None:
     """Three instructions for each of ten paths are learned by heart in some seconds."""
+    memory: Literal["map", "recurrent"] = "map" if options else "recurrent"
     learning = Learning(rollout_steps=10, mini_batches=1, learning_rate=5e-3, max_gradient_norm=5.0)
-    network = CandidateNetwork(hidden_size=32, word_size=16, dropout=0.0, word_dropout=0.0, place_dropout=0.0)
+    network = CandidateNetwork(
+        hidden_size=32, word_size=16, dropout=0.0, word_dropout=0.0, place_dropout=0.0, memory=memory
+    )
     imitation = Imitation(oracle_share=0.5, label_own=True)
-    options = config(tiny_data, learning=learning, network=network, imitation=imitation, agents=16, steps=16_000)
-    ImitationTrainer(options, Alone(), tmp_path).run()
+    recipe = config(tiny_data, learning=learning, network=network, imitation=imitation, agents=16, steps=16_000)
+    recipe = replace(recipe, env_options={**recipe.env_options, **options})
+    ImitationTrainer(recipe, Alone(), tmp_path).run()
     progress = [row for row in rows(tmp_path) if row["agreement"]]
     assert float(progress[0]["agreement"]) < 0.5
     assert sum(float(row["agreement"]) for row in progress[-5:]) / 5 > 0.8
