@@ -1,7 +1,7 @@
 """A map of one episode on a nav-graph: viewpoints visited, and those seen from them but not visited.
 
-The topological map of DUET (Chen et al. 2022, arXiv 2202.11742, section 3.1). Environments of many agents and policies
-of one draw it with this class, so that both see and walk the same.
+The topological map of DUET (Chen et al. 2022, arXiv 2202.11742, topological mapping). Environments of many agents and
+policies of one draw it with this class, so that both see and walk the same.
 
 Departures: a viewpoint is described by words where DUET has features of pictures; one that was only seen has the words
 of the sector where it was seen last, not a mean of all; and a map shows a fixed number of viewpoints, those seen last.

@@ -85,7 +85,7 @@ class Maps:
         """Return the action that leads to the goal, 0 there.
 
         It is that of the viewpoint seen but not visited from which walking there and on to the goal is shortest
-        (DUET's pseudo-interactive demonstrator, section 3.4). Where the goal has been visited, it is a move back to it;
+        (DUET's pseudo-interactive demonstrator). Where the goal has been visited, it is a move back to it;
         where the map shows nothing to go to, one on the shortest path.
         """
         if here == goal:

@@ -1,4 +1,4 @@
-"""Reading a topological map: the coarse scale of DUET (Chen et al. 2022, arXiv 2202.11742, section 3.2).
+"""Reading a topological map: the coarse scale of DUET (Chen et al. 2022, arXiv 2202.11742).
 
 Every viewpoint of the map asks the instruction, the memory asks the map, and all viewpoints are scored as places to go.
 A share between 0 and 1 says how much the map's scores count against those of the panorama (DUET's dynamic fusion).
@@ -97,7 +97,7 @@ class MapReader(nn.Module):
         """Return (B, 1 + K + M) scores of all actions, legal or not.
 
         A viewpoint that is no candidate has, on the panorama's scale, the score of going back: the sum over the
-        candidates that were visited (DUET, equation 8), of their exponentials, which needs no sign.
+        candidates that were visited (DUET, dynamic fusion), of their exponentials, as scores are logits.
 
         Args:
             scores: (B, 1 + K) on the panorama's scale.
