@@ -18,11 +18,11 @@ def test_they_are_the_shortest(seed: int) -> None:
     ends = rng.integers(0, 10, (int(rng.integers(0, 26)), 2)).tolist()
     lengths = {(one, other): float(rng.uniform(0.1, 10)) for one, other in ends}
     ways: dict[int, dict[int, float]] = {}
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_node(0)
-    for (one, other), metres in lengths.items():
-        ways.setdefault(one, {})[other] = metres
-        graph.add_edge(one, other, weight=metres)
+    for (one, other), length in lengths.items():
+        ways.setdefault(one, {})[other] = length
+        graph.add_edge(one, other, weight=length)
     metres, before = known_ways(ways, 0)
     assert metres == pytest.approx(nx.single_source_dijkstra_path_length(graph, 0))
     assert before[0] == 0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from navagent.geometry import direction, wrap
 from navagent.topological_map import SeenPlace, TopologicalMap, ahead
+from navagent.types import Position
 
 MOST = 14
 """Viewpoints of the graphs, so that there are fewer neighbours."""
@@ -26,12 +27,14 @@ class Walk:
     def __init__(self, seed: int, moves: int, spare: int) -> None:
         rng = np.random.default_rng(seed)
         self.graph = nx.connected_watts_strogatz_graph(MOST, 4, 0.5, seed=seed)
-        self.positions = {node: tuple(map(float, rng.normal(size=3))) for node in self.graph}
+        self.positions: dict[int, Position] = {
+            node: (float(rng.normal()), float(rng.normal()), float(rng.normal())) for node in self.graph
+        }
         for one, other, data in self.graph.edges(data=True):
             data["weight"] = math.dist(self.positions[one], self.positions[other])
         self.size = 1 + max(dict(self.graph.degree).values()) + spare
         self.map: TopologicalMap[int] = TopologicalMap(self.size)
-        self.known = nx.Graph()
+        self.known: nx.Graph[int] = nx.Graph()
         self.last: dict[int, int] = {}
         self.here = 0
         for move in range(moves + 1):

@@ -101,7 +101,7 @@ class Maps:
         target = int(names[(np.array(list(metres.values())) + left).argmin()])
         if target in graph.neighbours[here]:
             return 1 + self._candidate(here, target)
-        return 1 + self._most + drawn.shown.index(target)
+        return 1 + self._most + int(drawn.shown.index(target))
 
     def _route(self, agent: int, here: int, code: int) -> list[int]:
         if code <= self._most:
@@ -122,7 +122,7 @@ class Maps:
         self._maps[agent].visit(here, self._positions[here], self._around[here], seen, moves)
 
 
-def map_space(size: int, words: int, most: int, last: int) -> dict[str, spaces.Box]:
+def map_space(size: int, words: int, most: int, last: int) -> spaces.Dict:
     """Return the spaces of what maps show.
 
     Args:
@@ -131,14 +131,15 @@ def map_space(size: int, words: int, most: int, last: int) -> dict[str, spaces.B
         most: Candidates.
         last: The highest token.
     """
-    boxes = (
-        spaces.Box(0, 1, (size,), np.bool_),
-        spaces.Box(0, last, (size, words), np.int32),
-        spaces.Box(-FARTHEST, FARTHEST, (size, NODE), np.float32),
-        spaces.Box(0, 1, (size,), np.bool_),
-        spaces.Box(0, size - 1, (most,), np.int32),
+    return spaces.Dict(
+        {
+            "map": spaces.Box(0, 1, (size,), np.bool_),
+            "map_words": spaces.Box(0, last, (size, words), np.int32),
+            "map_geometry": spaces.Box(-FARTHEST, FARTHEST, (size, NODE), np.float32),
+            "map_frontier": spaces.Box(0, 1, (size,), np.bool_),
+            "map_candidates": spaces.Box(0, size - 1, (most,), np.int32),
+        }
     )
-    return dict(zip(MAP, boxes, strict=True))
 
 
 def _numbers(agents: NDArray[np.bool_]) -> list[int]:

@@ -336,7 +336,7 @@ class GraphVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
                 "heading": spaces.Box(0, np.float32(_TURN), (1,), np.float32),
                 "steps": spaces.Box(0, np.float32(self._max_steps), (1,), np.float32),
                 **(room if self._tokens.rooms is not None else {}),
-                **(map_space(size, words, most, last) if size else {}),
+                **(map_space(size, words, most, last).spaces if size else {}),
             }
         )
 

@@ -19,7 +19,8 @@ Observed = dict[str, NDArray[Any]]
 
 
 def make(data: Path, agents: int = 4, split: str = "val_unseen", **options: Any) -> GraphVectorEnv:
-    return GraphVectorEnv(agents, split, str(data), **{"map_nodes": 9, "texts": "none", "trajectories": True} | options)
+    chosen: dict[str, Any] = {"map_nodes": 9, "texts": "none", "trajectories": True} | options
+    return GraphVectorEnv(agents, split, str(data), **chosen)
 
 
 def legal(observations: Observed) -> NDArray[np.bool_]:
@@ -38,7 +39,7 @@ def draw(observations: Observed, rng: np.random.Generator, stop: float = 0.15) -
 
 def play(env: GraphVectorEnv, steps: int, walks: list[int] | None = None) -> list[tuple[Trajectory, dict[str, float]]]:
     """Walk at random; return the trajectories that ended with the metrics told, and note how long the walks were."""
-    rng, found = np.random.default_rng(0), []
+    rng, found = np.random.default_rng(0), list[tuple[Trajectory, dict[str, float]]]()
     observations, _ = env.reset(seed=0)
     candidates = observations["candidates"].shape[1]
     for _ in range(steps):
@@ -84,7 +85,7 @@ def test_every_move_of_a_walk_counts_on_real_graphs(real_data: Path) -> None:
 
 
 def test_the_oracle_walks_the_shortest_path_from_the_start(tiny_data: Path) -> None:
-    env, scores = make(tiny_data), []
+    env, scores = make(tiny_data), list[float]()
     env.reset(seed=0)
     while len(scores) < 30:
         *_, infos = env.step(np.maximum(env.oracle_actions(), STOP))
@@ -96,7 +97,7 @@ def test_the_oracle_walks_the_shortest_path_from_the_start(tiny_data: Path) -> N
 def test_the_oracle_reaches_every_goal_from_everywhere(size: int, tiny_data: Path) -> None:
     """After detours, with goals that were passed among them, and with a map that holds hardly more than candidates."""
     env, rng = make(tiny_data, 10, map_nodes=size, max_steps=60), np.random.default_rng(1)
-    ends, across, back = [], 0, 0
+    ends, across, back = list[float](), 0, 0
     for _ in range(3):
         observations, _ = env.reset()
         for _ in range(7):
