@@ -1,4 +1,5 @@
-# make demo   install, make houses, run NavGPT in them beside the floor and the ceiling, print the table and where runs are
+# make demo   install, make houses, run NavGPT and a trained policy in them beside the floor and the ceiling, print the table
+#             and where runs are
 # make test   install what the tests need, run them all
 PYTHON ?= python3
 NAVAGENT_DATA ?= ../shared/data
@@ -10,13 +11,16 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 
 # The demo needs no data but the houses that it makes.
 demo: NAVAGENT_DATA := runs/houses
-demo: .venv/installed-core
+demo: .venv/installed-demo
 	@echo "Making 20 houses; the first time compiles the renderer (about half a minute) ..."
 	$(BIN)/navagent houses make runs/houses --train 0 --val_seen 0
 	$(BIN)/navagent eval --env HouseNavGraph --policy Random --runs-dir runs/demo --name random
 	$(BIN)/navagent eval --config configs/houses_navgpt.yaml --runs-dir runs/demo --name navgpt
 	$(BIN)/navagent eval --env HouseNavGraph --policy ShortestPath --runs-dir runs/demo --name oracle
-	$(BIN)/navagent table runs/demo/random runs/demo/navgpt runs/demo/oracle
+	@if $(BIN)/python -c 'import transformers' 2>/dev/null; then set -x; \
+		$(BIN)/navagent eval --config configs/houses_follower.yaml --runs-dir runs/demo --name trained; \
+	else echo "The trained policy needs transformers, which needs Python 3.11: left out."; fi
+	$(BIN)/navagent table $$(ls -d runs/demo/random runs/demo/navgpt runs/demo/trained runs/demo/oracle 2>/dev/null)
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest --numprocesses 2
@@ -46,6 +50,12 @@ clean:
 	@touch $@
 
 # torch comes first and with this exact pin: any other spelling brings gigabytes of CUDA on Linux.
+.venv/installed-demo: .venv/installed-core
+	@echo "Installing what the trained policy needs: PyTorch, transformers (a minute or two) ..."
+	$(PIP) torch==2.13.0
+	$(PIP) --editable ".[vision]"
+	@touch $@
+
 .venv/installed-test: .venv/installed-core
 	@echo "Installing what the tests need: PyTorch, Ray, transformers (some minutes) ..."
 	$(PIP) torch==2.13.0

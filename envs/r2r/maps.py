@@ -36,7 +36,7 @@ class Maps:
         self._size, self._graph, self._places, self._sectors = size, graph, places, sectors
         self._positions = list(map(tuple, positions.tolist()))
         self._around = [place_summary(place) for place in places]
-        self._most = graph.neighbours.shape[1]
+        self._most: int = graph.neighbours.shape[1]
         self._maps: list[TopologicalMap[int]] = []
 
     def restore(self, walks: Walks) -> None:
@@ -101,7 +101,7 @@ class Maps:
         target = int(names[(np.array(list(metres.values())) + left).argmin()])
         if target in graph.neighbours[here]:
             return 1 + self._candidate(here, target)
-        return 1 + self._most + int(drawn.shown.index(target))
+        return 1 + self._most + drawn.shown.index(target)
 
     def _route(self, agent: int, here: int, code: int) -> list[int]:
         if code <= self._most:
