@@ -15,7 +15,7 @@ import yaml
 
 from tests.command_line import CHECKOUT, environment, navagent_command, run_navagent
 
-RECIPES = [file for file in sorted((CHECKOUT / "configs").glob("*.yaml")) if "policy:" in file.read_text()]
+RECIPES = [file for file in sorted((CHECKOUT / "configs").glob("*.yaml")) if "llm:" in file.read_text()]
 OFFLINE = ("--config", str(CHECKOUT / "configs" / "r2r_navgpt.yaml"))
 
 
@@ -38,6 +38,19 @@ def test_every_recipe_runs(recipe: Path, tiny_data: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert "SPL success by path length" in done.stdout
     assert "No language model" in done.stdout
+
+
+def test_the_shipped_follower_runs_in_houses(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs torch: pip install torch==2.13.0")
+    pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
+    splits = ("--train", "0", "--val_seen", "0", "--val_unseen", "1", "--paths", "2")
+    made = run_navagent("houses", "make", "houses", *splits, data=tmp_path, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    recipe = CHECKOUT / "configs" / "houses_follower.yaml"
+    done = run_navagent("eval", "--config", str(recipe), "--name", "f", data=tmp_path / "houses", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = _summary(tmp_path / "runs" / "f")
+    assert (summary["n"], summary["complete"], summary["privileged"]) == (6, True, False)
 
 
 def test_a_run_leaves_everything_that_the_design_names(tiny_data: Path, tmp_path: Path) -> None:
@@ -116,7 +129,7 @@ from policies.baselines import Random
 
 class Slow(Random):
     def act(self, observation):
-        time.sleep(0.004)
+        time.sleep(0.02)
         return super().act(observation)
 """
 

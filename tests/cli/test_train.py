@@ -108,6 +108,7 @@ def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         ("houses_pointnav_ddppo.yaml", "navagent/HousePointNav-v0"),
         ("houses_looking.yaml", "navagent/HouseR2R-v0"),
         ("houses_imitation.yaml", "navagent/HouseR2R-v0"),
+        ("houses_finetune.yaml", "navagent/HouseR2R-v0"),
     ],
 )
 def test_a_recipe_names_only_what_can_be_set(name: str, env: str, tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_a_recipe_names_only_what_can_be_set(name: str, env: str, tmp_path: Path
     assert yaml.safe_load(recipe.read_text())["training"]["env"] == env
     options = "{houses: 2, size: 36, max_steps: 5}"
     small = ("--training.env_options", options, "--training.evaluate_options", "{split: val_unseen, houses: 1}")
-    changed = ("--training.steps", "80", "--training.agents", "8", *small)
+    changed = ("--training.steps", "160", "--training.agents", "16", *small)
     quick = ("--training.learning.rollout_steps", "10", "--training.evaluate_steps", "0")
     done = run_navagent("train", "--config", str(recipe), *changed, *quick, data=tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
