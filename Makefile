@@ -20,7 +20,7 @@ demo: .venv/installed-demo
 	@if $(BIN)/python -c 'import transformers' 2>/dev/null; then set -x; \
 		$(BIN)/navagent eval --config configs/houses_follower.yaml --runs-dir runs/demo --name trained; \
 	else echo "The trained policy needs transformers, which needs Python 3.11: left out."; fi
-	$(BIN)/navagent table $$(ls -d runs/demo/random runs/demo/navgpt runs/demo/trained runs/demo/oracle 2>/dev/null)
+	$(BIN)/navagent table $$(for run in random navgpt trained oracle; do [ ! -d runs/demo/$$run ] || echo runs/demo/$$run; done)
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest --numprocesses 2
