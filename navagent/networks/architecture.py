@@ -47,7 +47,7 @@ class SensorNetwork(Architecture):
         memory: gru, lstm, or transformer.
         layers: The memory's layers.
         channels: Features of the convolutions that pictures go through, from fine to coarse.
-        convolutions: simple (three), or normed (five, with group normalisation: sees more, takes twice the time).
+        convolutions: simple (three), or normed (five, with group normalisation: sees more, takes longer).
         heads: A transformer's heads of attention, which share `hidden_size`.
         context: Steps of an episode that a transformer attends to, the newest.
     """

@@ -53,7 +53,7 @@ class PictureEncoder(nn.Module):
         channels: Features of the convolutions, from fine to coarse.
         kind: simple: Mnih et al.'s three (habitat-baselines' `simple_cnn.py`). normed: five with group normalisation,
             which DD-PPO's networks have, too (habitat-baselines' `resnet.py`); it learns to tell what is in view with
-            fewer pictures, at about twice the time for each.
+            fewer pictures, each of which takes longer.
 
     Raises:
         ValueError: The pictures are too small, or the channels cannot be normed.

@@ -182,13 +182,14 @@ class LookingTrainer(Trainer):
     def _learner(self) -> Looker:
         if not self.network.picture_size:
             raise ConfigError("training.looking needs a network whose layers for pictures learn.")
+        self._watcher = Watcher(self._env)
         self._teller = Teller(self._acting, self._env.unwrapped.labels_in_view)
         seeing = _seeing(self._teller, self._env.single_observation_space)
         return Looker(self._teller, self._config.learning, self._group, seeing)
 
     def _new_collector(self, seed: int) -> Collector:
         led = Led(int(self._env.single_action_space.n), self._device)
-        return Collector(self._env, led, self._device, seed, adviser=Watcher(self._env))
+        return Collector(self._env, led, self._device, seed, adviser=self._watcher)
 
     @torch.no_grad()
     def _evaluate(self) -> None:

@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 
+from envs.houses.vector import HouseVectorEnv
 from navagent.errors import ConfigError
 from navagent.networks import weights
 from navagent.networks.architecture import CandidateNetwork, CrossModalNetwork, SensorNetwork
@@ -107,6 +108,15 @@ def test_two_workers_end_with_the_same_weights(tmp_path: Path) -> None:
     spawn(work, (tmp_path,), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert all(torch.equal(second[name], value) for name, value in first.items())
+
+
+def test_an_environment_that_does_not_know_what_is_in_view_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(HouseVectorEnv, "in_view")
+    monkeypatch.delattr(HouseVectorEnv, "labels_in_view")
+    with pytest.raises(ConfigError, match="HouseVectorEnv does not know what is in view"):
+        new_trainer(config(), Alone(), tmp_path)
 
 
 def test_what_cannot_look_is_refused(tiny_data: Path, tmp_path: Path) -> None:
