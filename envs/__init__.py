@@ -34,6 +34,12 @@ for _name, _task in (("HousePointNav", "pointnav"), ("HouseObjectNav", "objectna
         kwargs={"task": _task},
     )
 
+register(
+    id="navagent/HouseR2RWaypoints-v0",
+    vector_entry_point="envs.houses.waypoints:HouseWaypointVectorEnv",
+    kwargs={"task": "r2r"},
+)
+
 for _name, _task in (("HabitatPointNav", "pointnav"), ("HabitatR2RCE", "r2r")):
     register(
         id=f"navagent/{_name}-v0",

@@ -23,6 +23,7 @@ from navagent.instructions import other_words
 from navagent.networks.devices import find_device
 from navagent.networks.weights import load
 from navagent.types import Action, Decision, Episode, Forward, Observation, Stop, TurnLeft, TurnRight
+from navagent.waypoint_actions import HEADINGS, STEPS, turns
 
 SHIPPED = Path(__file__).with_name("weights")
 """Where the weights lie that come with this package."""
@@ -30,7 +31,34 @@ SHIPPED = Path(__file__).with_name("weights")
 ACTIONS: tuple[Action, ...] = (Stop(), Forward(), TurnLeft(), TurnRight())
 """By the codes of vector environments (R2R-CE's)."""
 
-_NAMES = ("stop", "forward", "left", "right")
+
+@dataclass(frozen=True)
+class Choice:
+    """What a network can choose.
+
+    Attributes:
+        name: For thoughts.
+        actions: What it stands for.
+    """
+
+    name: str
+    actions: tuple[Action, ...]
+
+
+def _waypoint(code: int) -> Choice:
+    turning = turns(code)
+    side = "right" if turning > 0 else "left"
+    turned: tuple[Action, ...] = (TurnRight() if turning > 0 else TurnLeft(),) * abs(turning)
+    return Choice(f"{side} {15 * abs(turning)}" if turning else "ahead", turned + (Forward(),) * STEPS)
+
+
+_STOP = Choice("stop", (Stop(),))
+PRIMITIVE = (_STOP, Choice("forward", (Forward(),)), Choice("left", (TurnLeft(),)), Choice("right", (TurnRight(),)))
+WAYPOINTS = (_STOP, *(_waypoint(code) for code in range(1, 1 + HEADINGS)))
+"""Waypoint actions: a name is a side and degrees."""
+
+_CHOICES = {len(choices): choices for choices in (PRIMITIVE, WAYPOINTS)}
+
 _CODES = {type(action): code for code, action in enumerate(ACTIONS)}
 
 MOST = 64
@@ -65,10 +93,12 @@ class Trained(Policy):
             raise ConfigError(f"A seed must be at least 0, not {seed}.")
         self._network = SharedNetwork(find_weights(weights), find_device(device))
         card = self._network.card
-        if card.actions != len(ACTIONS):
+        if card.actions not in _CHOICES:
             raise ConfigError(
-                f"{self._network.file} has {card.actions} actions, and this policy {len(ACTIONS)}: {', '.join(_NAMES)}."
+                f"{self._network.file} has {card.actions} actions, and this policy knows {len(PRIMITIVE)} (stop, "
+                f"forward, left, right) and {len(WAYPOINTS)} (waypoint actions)."
             )
+        self._choices = _CHOICES[card.actions]
         self._sample, self._seed = sample, seed
         self.needs = frozenset(card.space)
 
@@ -79,21 +109,27 @@ class Trained(Policy):
         self._state: Tensor | None = None
         self._last = 0
         self._latest: Observation | None = None
+        self._rest: list[Action] = []
 
     def act(self, observation: Observation) -> Decision:
-        """Decide; the thought is the actions' probabilities."""
+        """Decide, or go on with a waypoint action; the thought is the actions' probabilities, those above 1 %."""
+        if self._rest:
+            return Decision(self._rest.pop(0), "on the way")
         probabilities = self._think(observation)
         code = choose(probabilities, self._random if self._sample else None)
         self._last = code + 1
-        shares = zip(_NAMES, probabilities.tolist(), strict=True)
-        return Decision(ACTIONS[code], ", ".join(f"{name} {share:.2f}" for name, share in shares))
+        first, *self._rest = self._choices[code].actions
+        likely = zip(self._choices, probabilities.tolist(), strict=True)
+        told = (f"{choice.name} {share:.2f}" for choice, share in likely if share > 0.01 or choice in PRIMITIVE)
+        return Decision(first, ", ".join(told))
 
     def overruled(self, observation: Observation, action: Action) -> None:
         """Remember what was seen and done instead."""
         if observation is not self._latest:
             self._think(observation)
-        code = _CODES.get(type(action))
+        code = _CODES.get(type(action)) if self._choices is PRIMITIVE else None
         self._last = 0 if code is None else code + 1
+        self._rest = []
 
     def fingerprints(self) -> Mapping[str, str]:
         """Return the file's sha256."""

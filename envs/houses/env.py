@@ -29,7 +29,9 @@ class HouseEnv(HouseWalk):
         max_steps: Actions after which an episode is over.
         size: Height and width of the pictures, pixels, or (height, width).
         sensors: Which of rgb and depth; what is not asked for costs nothing.
-        hfov: Horizontal angle of view, radians.
+        hfov: Horizontal angle of view of a picture, radians.
+        views: Pictures side by side, which make the observed one so many times as wide; 4 of 90 degrees show all
+            around, and 8 of 45 what waypoint actions are chosen from (`navagent.waypoint_actions`).
         panorama_height: Height of a panorama's pictures, pixels; their width is 4/3 of it (R2R's are 640 x 480, which
             takes half a second per panorama).
 
@@ -49,9 +51,10 @@ class HouseEnv(HouseWalk):
         size: int | tuple[int, int] = 224,
         sensors: Sequence[Picture] = ("rgb", "depth"),
         hfov: float = HFOV,
+        views: int = 1,
         panorama_height: int = 120,
     ) -> None:
-        super().__init__(max_steps, size, sensors, hfov, panorama_height)
+        super().__init__(max_steps, size, sensors, hfov, views, panorama_height)
         self.gives |= {"instruction"}
         self.episodes, self.fingerprints = load_r2r_ce(split, data_dir)
 

@@ -52,7 +52,8 @@ class HouseGoalWalk(HouseWalk):
         max_steps: Actions after which an episode is over.
         size: Height and width of the pictures, pixels, or (height, width).
         sensors: Which of rgb and depth; what is not asked for costs nothing.
-        hfov: Horizontal angle of view, radians.
+        hfov: Horizontal angle of view of a picture, radians.
+        views: Pictures side by side (`envs.houses.around`), which make the observed one so many times as wide.
         panorama_height: Height of a panorama's pictures, pixels; their width is 4/3 of it.
 
     Raises:
@@ -71,9 +72,10 @@ class HouseGoalWalk(HouseWalk):
         size: int | tuple[int, int] = 128,
         sensors: Sequence[Picture] = ("rgb", "depth"),
         hfov: float = HFOV,
+        views: int = 1,
         panorama_height: int = 120,
     ) -> None:
-        super().__init__(max_steps, size, sensors, hfov, panorama_height)
+        super().__init__(max_steps, size, sensors, hfov, views, panorama_height)
         plan = plan_split(split, houses)
         if not len(plan.seeds):
             raise ConfigError(f"{split} has no houses: give at least one.")

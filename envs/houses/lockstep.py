@@ -170,7 +170,7 @@ def _choose(stage: Stage, agents: Agents, agent: int, seed: int, shuffle: bool) 
 
 
 @kernel
-def _begin(stage: Stage, agents: Agents, agent: int, seed: int, shuffle: bool) -> None:
+def begin(stage: Stage, agents: Agents, agent: int, seed: int, shuffle: bool) -> None:
     """Put an agent where its next episode begins."""
     house, episode = _choose(stage, agents, agent, seed, shuffle)
     row = stage.first[house] + episode
@@ -198,6 +198,53 @@ def _move(stage: Stage, agents: Agents, agent: int, action: int, keys: Floats, n
 
 
 @kernel
+def scratch(stage: Stage) -> tuple[Floats, NDArray[np.int32]]:
+    """Return what `query` needs."""
+    keys = np.empty(stage.goals.points.shape[1] + stage.goals.distance.shape[1])
+    return keys, np.empty(len(keys), np.int32)
+
+
+@kernel
+def settle(agents: Agents, agent: int, outcome: Outcome) -> None:
+    """Forget what an agent's last step brought."""
+    outcome.reward[agent] = 0.0
+    outcome.terminated[agent] = outcome.truncated[agent] = False
+
+
+@kernel
+def act_once(
+    stage: Stage,
+    agents: Agents,
+    agent: int,
+    action: int,
+    terms: Terms,
+    outcome: Outcome,
+    keys: Floats,
+    nodes: NDArray[np.int32],
+) -> None:
+    """Let an agent whose episode runs do one primitive action, and add what it is worth to its reward."""
+    before = agents.distance[agent]
+    _move(stage, agents, agent, action, keys, nodes)
+    stopped = action == STOP
+    outcome.terminated[agent] = stopped
+    outcome.truncated[agent] = not stopped and agents.steps[agent] >= terms.max_steps
+    agents.over[agent] = stopped or outcome.truncated[agent]
+    reward = terms.slack_reward + terms.distance_reward * (before - agents.distance[agent])
+    if agents.collided[agent]:
+        reward += terms.collision_reward
+    if agents.over[agent]:
+        shortest = stage.shortest[stage.first[agents.house[agent]] + agents.episode[agent]]
+        success = 1.0 if stopped and agents.distance[agent] < terms.success_distance else 0.0
+        spl = success * shortest / max(shortest, agents.walked[agent])
+        reward += terms.success_reward * success + terms.spl_reward * spl
+        metrics = outcome.metrics[agent]
+        metrics[0], metrics[1] = success, spl
+        metrics[2] = 1.0 if agents.nearest[agent] < terms.success_distance else 0.0
+        metrics[3], metrics[4] = agents.distance[agent], agents.walked[agent]
+    outcome.reward[agent] += reward
+
+
+@kernel
 def step(
     stage: Stage,
     agents: Agents,
@@ -219,33 +266,13 @@ def step(
             again.
         outcome: Written.
     """
-    keys = np.empty(stage.goals.points.shape[1] + stage.goals.distance.shape[1])
-    nodes = np.empty(len(keys), np.int32)
+    keys, nodes = scratch(stage)
     for i in range(len(actions)):
-        outcome.terminated[i] = outcome.truncated[i] = False
+        settle(agents, i, outcome)
         if agents.over[i]:
-            _begin(stage, agents, i, seed, shuffle)
-            outcome.reward[i] = 0.0
-            continue
-        before = agents.distance[i]
-        _move(stage, agents, i, actions[i], keys, nodes)
-        stopped = actions[i] == STOP
-        outcome.terminated[i] = stopped
-        outcome.truncated[i] = not stopped and agents.steps[i] >= terms.max_steps
-        agents.over[i] = stopped or outcome.truncated[i]
-        reward = terms.slack_reward + terms.distance_reward * (before - agents.distance[i])
-        if agents.collided[i]:
-            reward += terms.collision_reward
-        if agents.over[i]:
-            shortest = stage.shortest[stage.first[agents.house[i]] + agents.episode[i]]
-            success = 1.0 if stopped and agents.distance[i] < terms.success_distance else 0.0
-            spl = success * shortest / max(shortest, agents.walked[i])
-            reward += terms.success_reward * success + terms.spl_reward * spl
-            metrics = outcome.metrics[i]
-            metrics[0], metrics[1] = success, spl
-            metrics[2] = 1.0 if agents.nearest[i] < terms.success_distance else 0.0
-            metrics[3], metrics[4] = agents.distance[i], agents.walked[i]
-        outcome.reward[i] = reward
+            begin(stage, agents, i, seed, shuffle)
+        else:
+            act_once(stage, agents, i, actions[i], terms, outcome, keys, nodes)
 
 
 @kernel
@@ -316,8 +343,7 @@ def advise(stage: Stage, agents: Agents, radius: float, actions: NDArray[np.int6
         radius: Metres from the goal within which it stops.
         actions: (N,), written.
     """
-    keys = np.empty(stage.goals.points.shape[1] + stage.goals.distance.shape[1])
-    nodes = np.empty(len(keys), np.int32)
+    keys, nodes = scratch(stage)
     for agent in range(len(actions)):
         actions[agent] = -1
         if not agents.over[agent]:

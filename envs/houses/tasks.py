@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from envs.houses.floor import Floor
 from envs.houses.geodesic import Geodesic, Goals, stack_goals
 from envs.houses.house import House, Object, Point
+from envs.houses.progress import MOST_PARTS, ends_of_parts, parts_of_words
 from envs.houses.splits import SplitPlan
 from envs.houses.survey import Survey
-from envs.houses.words import tokens
+from envs.houses.words import LONGEST, tokens
 
 GOALS = 50
 """Goals per house of PointNav, and episodes per house of ObjectNav's and PointNav's validation sets."""
@@ -82,6 +83,8 @@ class EpisodeSet:
         category: (E,) index into `CATEGORIES`, -1 where the task has none.
         texts: E texts: the instruction, or what to look for.
         words: (E, `words.LONGEST`) the texts as tokens.
+        parts: (E, `words.LONGEST`) of `envs.houses.progress.parts_of_words`; None where there are no sub-instructions.
+        ends: (E, `envs.houses.progress.MOST_PARTS`) of `ends_of_parts` there; None likewise.
     """
 
     start: NDArray[np.float64]
@@ -92,6 +95,8 @@ class EpisodeSet:
     category: NDArray[np.int64]
     texts: tuple[str, ...]
     words: NDArray[np.int32]
+    parts: NDArray[np.int8] | None = None
+    ends: NDArray[np.float64] | None = None
 
 
 class Task(ABC):
@@ -199,13 +204,16 @@ class R2R(Task):
         """Return every instruction of the house's annotated paths."""
         records = Survey.of(house, atlas).paths(plan, 1)
         geodesic = Geodesic(floor)
-        told = [(row, part.text) for row, record in enumerate(records) for part in record.instructions]
+        told = [(row, instruction) for row, record in enumerate(records) for instruction in record.instructions]
         rows = np.array([row for row, _ in told])
         start = np.array([record.points[0] for record in records])[rows]
         heading = np.array([record.heading for record in records])[rows]
         shortest = np.array([record.geodesic for record in records])[rows]
         goals = [geodesic.goal(record.points[-1]) for record in records]
-        return _set(start, heading, rows, shortest, goals, [text for _, text in told])
+        found = _set(start, heading, rows, shortest, goals, [instruction.text for _, instruction in told])
+        ends = [ends_of_parts(instruction, records[row].points, geodesic) for row, instruction in told]
+        parts = np.array([parts_of_words(instruction) for _, instruction in told]).reshape(-1, LONGEST)
+        return replace(found, parts=parts, ends=np.array(ends).reshape(-1, MOST_PARTS))
 
 
 TASKS: dict[str, Task] = {task.name: task for task in (PointNav(), ObjectNav(), R2R())}

@@ -15,12 +15,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from envs.houses.around import check_views, draw_around, headings_around
 from envs.houses.follower import GOAL_RADIUS
 from envs.houses.house import SENSOR_HEIGHT
 from envs.houses.in_view import KINDS, THIRDS, InView
 from envs.houses.lockstep import METRICS, Agents, Terms, advise, new_agents, new_outcome, sense, step
 from envs.houses.motion import RIGHT, STOP
 from envs.houses.pool import Pool
+from envs.houses.progress import current_words
 from envs.houses.render import SENSORS
 from envs.houses.splits import plan_split
 from envs.houses.tasks import CATEGORIES, TASKS
@@ -65,7 +67,9 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         sensors: Which of rgb, depth, semantic; what is not asked for costs nothing.
         seed: Of the order of houses and episodes.
         houses: Houses of the split; by default 200 in train and 20 in the others.
-        hfov: Horizontal angle of view, radians.
+        hfov: Horizontal angle of view of a picture, radians.
+        views: Pictures side by side (`envs.houses.around`), which make the observed one so many times as wide; 4 of 90
+            degrees show all around, as VLN-CE's waypoint models see it.
         max_steps: Actions after which an episode is cut.
         threads: Threads that render.
         residents: Houses in use at a time in training.
@@ -91,6 +95,8 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012 (as gymnasium declares it)
 
+    _action_count = ACTIONS
+
     def __init__(
         self,
         task: str,
@@ -101,6 +107,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         seed: int = 0,
         houses: int | None = None,
         hfov: float = math.pi / 2,
+        views: int = 1,
         max_steps: int = 500,
         threads: int = 1,
         residents: int = 8,
@@ -115,10 +122,12 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         trajectories: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        self._size = (size, size) if isinstance(size, int) else tuple(size)
-        _check(task, num_envs, self._size, sensors, max_steps, threads, residents, hfov, oracle_radius)
-        self.num_envs, self.render_mode = num_envs, render_mode
+        sides = (size, size) if isinstance(size, int) else tuple(size)
+        _check(task, num_envs, sides, sensors, max_steps, threads, residents, oracle_radius)
+        check_views(views, hfov)
+        self.num_envs, self.render_mode, self._size = num_envs, render_mode, (sides[0], sides[1])
         self._task, self._sensors, self._hfov, self._threads = TASKS[task], tuple(sensors), hfov, threads
+        self._views = views
         self.hfov: float | None = hfov if self._sensors else None
         self.rules = self._task.rules
         self._walks = Walks(num_envs) if trajectories else None
@@ -141,7 +150,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         self._started = False
         space = self._space()
         self.single_observation_space = space
-        self.single_action_space = spaces.Discrete(ACTIONS)
+        self.single_action_space = spaces.Discrete(self._action_count)
         self.observation_space = batch_space(space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._arrays: Arrays = {
@@ -168,7 +177,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
             self._agents = new_agents(self.num_envs)
         self._agents.over[:] = True
         self._started = True
-        step(*self._stepping(np.zeros(self.num_envs, np.int64)))
+        self._advance(np.zeros(self.num_envs, np.int64))
         self._outcome.reward[:] = 0.0
         return self._observe(), self._infos(begun=np.ones(self.num_envs, np.bool_))
 
@@ -183,13 +192,13 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         Raises:
             ValueError: An action is none of the four, or there was no `reset`.
         """
-        codes = np.asarray(actions, np.int64)
-        if codes.shape != (self.num_envs,) or ((codes < STOP) | (codes >= ACTIONS)).any():
-            raise ValueError(f"actions must be {self.num_envs} integers from 0 to {ACTIONS - 1}, not {actions!r}")
+        codes, most = np.asarray(actions, np.int64), self._action_count
+        if codes.shape != (self.num_envs,) or ((codes < STOP) | (codes >= most)).any():
+            raise ValueError(f"actions must be {self.num_envs} integers from 0 to {most - 1}, not {actions!r}")
         if not self._started:
             raise ValueError("call reset before the first step")
         begun = self._agents.over.copy()
-        step(*self._stepping(codes))
+        self._advance(codes)
         observations, infos = self._observe(), self._infos(begun)
         self._pool.tick(self._agents)
         out = self._outcome
@@ -220,15 +229,32 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         advise(self._pool.stage, self._agents, self._oracle_radius, actions)
         return actions
 
-    labels_in_view = THIRDS * len(KINDS)
-    """What `in_view` tells of each agent."""
+    @property
+    def labels_in_view(self) -> int:
+        """What `in_view` tells of each agent: `THIRDS` x `KINDS` of every picture."""
+        return self._views * THIRDS * len(KINDS)
 
     def in_view(self) -> NDArray[np.bool_]:
         """Return which kinds of objects and rooms each agent sees now (`envs.houses.in_view`), (num_envs, labels)."""
         self._cameras[:, :2] = self._agents.position
         houses = [resident.house for resident in self._pool.residents]
         looking = InView(houses, self._pool.renderer)
-        return looking.of(self._agents.house, self._cameras, self._agents.heading, self._hfov)
+        headings = (self._agents.heading + turn for turn in headings_around(self._views, self._hfov))
+        shown = [looking.of(self._agents.house, self._cameras, heading, self._hfov) for heading in headings]
+        return np.concatenate(shown, axis=1)
+
+    def words_now(self) -> NDArray[np.bool_]:
+        """Return which words of its instruction tell what each agent is to do now, (num_envs, words).
+
+        None does where there are no sub-instructions (`envs.houses.progress`).
+        """
+        agents, found = self._agents, np.zeros((self.num_envs, LONGEST), np.bool_)
+        for i, (house, episode) in enumerate(zip(agents.house.tolist(), agents.episode.tolist(), strict=True)):
+            episodes = self._pool.residents[house].episodes
+            if episodes.parts is not None and episodes.ends is not None:
+                parts, ends = episodes.parts[episode, None], episodes.ends[episode, None]
+                found[i] = current_words(parts, ends, agents.distance[i, None])[0]
+        return found
 
     @property
     def episode_count(self) -> int:
@@ -261,11 +287,21 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         return self._observe()
 
     # ------------------------------------------------------------------------------------------------- the rest
+    def _advance(self, actions: NDArray[np.int64]) -> None:
+        """Let every agent act, or begin its next episode."""
+        step(*self._stepping(actions))
+
+    def _note(self, walks: Walks, agent: int) -> None:
+        """Add what an agent's step was to its walk, if it was no STOP."""
+        if not self._outcome.terminated[agent]:
+            x, y = self._agents.position[agent].tolist()
+            walks.add(agent, Pose((x, y, 0.0), float(self._agents.heading[agent])), float(self._agents.distance[agent]))
+
     def _stepping(self, actions: NDArray[np.int64]) -> tuple[Any, ...]:
         return self._pool.stage, self._agents, actions, self._terms, self._seed, self._shuffle, self._outcome
 
     def _space(self) -> spaces.Dict:
-        height, width = self._size
+        height, width = self._size[0], self._size[1] * self._views
         known: dict[str, spaces.Space[Any]] = {
             "rgb": spaces.Box(0, 255, (height, width, 3), np.uint8),
             "depth": spaces.Box(0, FARTHEST, (height, width, 1), np.float32),
@@ -307,18 +343,9 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
 
     def _draw(self, sensors: tuple[str, ...], out: Arrays) -> Arrays:
         self._cameras[:, :2] = self._agents.position
-        height, width = self._size
-        return self._pool.renderer.render(
-            self._agents.house,
-            self._cameras,
-            self._agents.heading,
-            0.0,
-            width,
-            height,
-            self._hfov,
-            sensors,
-            out,
-            self._threads,
+        cameras = (self._agents.house, self._cameras, self._agents.heading)
+        return draw_around(
+            self._pool.renderer, cameras, self._size, self._hfov, self._views, sensors, out, self._threads
         )
 
     def _infos(self, begun: NDArray[np.bool_]) -> dict[str, Any]:
@@ -340,15 +367,13 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
     def _recorded(self, walks: Walks, ended: NDArray[np.bool_]) -> NDArray[np.object_]:
         """Add the agents' step to their walks and return those that ended with it, (num_envs,)."""
         agents, told = self._agents, np.full(self.num_envs, None, object)
-        places = zip(agents.position.tolist(), agents.heading.tolist(), agents.distance.tolist(), strict=True)
-        for i, ((x, y), heading, distance) in enumerate(places):
+        for i in range(self.num_envs):
             if agents.steps[i] == 0:
                 walks.begin(i)
-            stopped = bool(self._outcome.terminated[i])
-            if not stopped:
-                walks.add(i, Pose((x, y, 0.0), heading), distance)
+            self._note(walks, i)
             if ended[i]:
                 house_id = self._pool.residents[agents.house[i]].house.house_id
+                stopped = bool(self._outcome.terminated[i])
                 told[i] = walks.trajectory(i, f"{house_id}_{agents.episode[i]}", house_id, stopped)
         return told
 
@@ -361,7 +386,6 @@ def _check(
     max_steps: int,
     threads: int,
     residents: int,
-    hfov: float,
     oracle_radius: float,
 ) -> None:
     """Refuse options that make no environment, in one sentence."""
@@ -377,5 +401,3 @@ def _check(
         raise ConfigError(f"sensors must be some of {', '.join(SENSORS)}, not {sensors!r}.")
     if not oracle_radius > 0:
         raise ConfigError(f"oracle_radius must be more than 0 metres, not {oracle_radius}.")
-    if not 0 < hfov < math.pi:
-        raise ConfigError(f"hfov must be more than 0 and less than pi radians, not {hfov}.")

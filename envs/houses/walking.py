@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.continuous import ContinuousEnv
+from envs.houses.around import check_views, draw_around
 from envs.houses.house import SENSOR_HEIGHT
 from envs.houses.motion import FORWARD, LEFT, RIGHT, STOP, walk
 from envs.houses.places import Places
@@ -47,7 +48,8 @@ class HouseWalk(ContinuousEnv):
         max_steps: Actions after which an episode is over.
         size: Height and width of the pictures, pixels, or (height, width).
         sensors: Which of rgb and depth; what is not asked for costs nothing.
-        hfov: Horizontal angle of view, radians.
+        hfov: Horizontal angle of view of a picture, radians.
+        views: Pictures side by side (`envs.houses.around`), which make the observed one so many times as wide.
         panorama_height: Height of a panorama's pictures, pixels; their width is 4/3 of it.
 
     Raises:
@@ -63,6 +65,7 @@ class HouseWalk(ContinuousEnv):
         size: int | tuple[int, int],
         sensors: Sequence[Picture],
         hfov: float,
+        views: int,
         panorama_height: int,
     ) -> None:
         height, width = (size, size) if isinstance(size, int) else size
@@ -77,10 +80,9 @@ class HouseWalk(ContinuousEnv):
                 raise ConfigError(f"{name} must be from 1 to {most} pixels, not {pixels}.")
         if isinstance(sensors, str) or not set(sensors) <= {"rgb", "depth"}:
             raise ConfigError(f"sensors must be some of rgb, depth, not {sensors!r}.")
-        if not 0 < hfov < math.pi:
-            raise ConfigError(f"hfov must be more than 0 and less than pi radians, not {hfov}.")
+        check_views(views, hfov)
         self._max_steps, self._height, self._width, self._hfov = max_steps, height, width, hfov
-        self._sensors, self._panorama_height = tuple(sensors), panorama_height
+        self._sensors, self._views, self._panorama_height = tuple(sensors), views, panorama_height
         self.gives = frozenset({"pose", "panorama", "oracle_action", *sensors})
         self._places = Places()
 
@@ -200,7 +202,8 @@ class HouseWalk(ContinuousEnv):
         )
 
     def _draw(self, pose: Pose) -> dict[str, NDArray[Any]]:
-        camera = np.array([[*pose.position[:2], SENSOR_HEIGHT]])
-        return self._place.renderer.render(
-            0, camera, pose.heading, pose.elevation, self._width, self._height, self._hfov, self._sensors
+        camera = (0, np.array([[*pose.position[:2], SENSOR_HEIGHT]]), np.array([pose.heading]))
+        size = (self._height, self._width)
+        return draw_around(
+            self._place.renderer, camera, size, self._hfov, self._views, self._sensors, elevation=pose.elevation
         )

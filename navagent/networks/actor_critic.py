@@ -55,7 +55,7 @@ class ActorCritic(PolicyNetwork):
         """Return the pictures' part of what the encoder finds."""
         assert self.encoder.pictures is not None
         found: Tensor = self.encoder.pictures(observations)
-        return found
+        return found[:, None]
 
     def _heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and values in the weights' precision, under autocast too: probabilities' ratios need it."""

@@ -94,7 +94,7 @@ class CrossModal(PolicyNetwork):
     def picture_features(self, observations: Observations) -> Tensor:
         """Return the pictures' summary."""
         found: Tensor = self.pictures(observations)
-        return found
+        return found[:, None]
 
     def _parted(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Return the states of both memories."""

@@ -19,8 +19,8 @@ DEPTH_RANGE = 10.0
 CHANNELS = (32, 64, 32)
 """Features of the pictures' three convolutions (habitat-baselines' `simple_cnn.py`)."""
 
-_LEAST_SIDE = 36
-"""Pixels: what three convolutions need."""
+_LEAST_SIDES = {"simple": 36, "normed": 16}
+"""Pixels: what each kind of convolutions needs."""
 
 _GROUPS = 4
 """Groups of channels that are normed together."""
@@ -119,8 +119,9 @@ def convolutions(
     Raises:
         ValueError: The pictures are too small, or the channels cannot be normed.
     """
-    if min(size) < _LEAST_SIDE:
-        raise ValueError(f"pictures must be at least {_LEAST_SIDE} pixels wide and high for convolutions, not {size}")
+    least = _LEAST_SIDES[kind]
+    if min(size) < least:
+        raise ValueError(f"pictures must be at least {least} pixels wide and high for {kind} convolutions, not {size}")
     net = nn.Sequential(*(_normed(inputs, channels) if kind == "normed" else _simple(inputs, channels)))
     height, width = net(torch.zeros(1, inputs, *size)).shape[2:]
     return net, (height, width)

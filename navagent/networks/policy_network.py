@@ -19,9 +19,13 @@ class PolicyNetwork(nn.Module, ABC):
 
     Attributes:
         picture_size: Features of `picture_features`; 0 where there are no pictures, or what sees them does not learn.
+        picture_views: Pictures side by side that it sees one by one.
+        thought_size: Features of `with_thoughts`' thoughts; 0 where there is no such method.
     """
 
     picture_size: int = 0
+    picture_views: int = 1
+    thought_size: int = 0
 
     @abstractmethod
     def new_state(self, agents: int) -> Tensor:
@@ -53,6 +57,15 @@ class PolicyNetwork(nn.Module, ABC):
             begins: (T, N) bool.
         """
 
+    def with_thoughts(
+        self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what `forward` does, and the (T, N, K, `thought_size`) features that it is made of, K to a step."""
+        raise NotImplementedError
+
     def picture_features(self, observations: Observations) -> Tensor:
-        """Return (B, `picture_size`) features of what pictures of (B, ...) observations show now, before any memory."""
+        """Return features of what pictures of (B, ...) observations show now, before any memory.
+
+        Their shape is (B, `picture_views`, `picture_size`).
+        """
         raise NotImplementedError

@@ -63,8 +63,13 @@ class Imitation:
         mixing: Whether whole episodes or single steps follow the oracle.
         label_own: Learn the oracle's action also where the agent decided by itself.
         weight: Of the imitation loss, a mean over labelled steps.
+        softness: Metres: actions after which the goal is up to about so much farther than after the oracle's are right,
+            too, by exp(-metres / softness). 0 is the oracle's alone. Needs an environment with `oracle_costs()`.
         inflection_weight: Of labels that differ from the one before, beside 1 (Wijmans et al. 2019, arXiv 1904.03461:
             total steps over inflections; VLN-CE: 3.2).
+        telling_weight: Of telling which words of its instruction an agent is to follow now, by all that its decision is
+            made of. It is sub-instructions that make following learnable (Hong et al. 2020, arXiv 2004.02707). Needs an
+            environment with `words_now()` and a VLMNetwork.
         reinforcement_weight: Of the actor-critic loss, a mean over the steps that agents decided by themselves.
         critic_weight: Of the value's loss over all steps, whoever decided: how far an episode has come is worth knowing
             while learning (progress monitor: Ma et al. 2019, arXiv 1901.03035), and reinforcement that starts from
@@ -77,16 +82,25 @@ class Imitation:
     mixing: Literal["episode", "step"] = "episode"
     label_own: bool = False
     weight: float = 1.0
+    softness: float = 0.0
     inflection_weight: float = 1.0
     reinforcement_weight: float = 0.0
     critic_weight: float = 0.0
+    telling_weight: float = 0.0
 
     def check(self) -> None:
         """Raise ConfigError, in one sentence, unless something can be learned so."""
         for name in ("oracle_share", "oracle_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"imitation.{name} must be from 0 to 1, not {getattr(self, name)}.")
-        for name in ("weight", "inflection_weight", "reinforcement_weight", "critic_weight"):
+        for name in (
+            "weight",
+            "softness",
+            "inflection_weight",
+            "reinforcement_weight",
+            "critic_weight",
+            "telling_weight",
+        ):
             if getattr(self, name) < 0:
                 raise ConfigError(f"imitation.{name} must be at least 0, not {getattr(self, name)}.")
         if self.decay_steps < 1:
@@ -113,6 +127,7 @@ class TrainConfig:
         seed: Of weights, episodes and actions.
         learning: How the policy learns.
         looking: Learn only to see: the layers for pictures learn to tell which kinds of things are in view.
+        look_every: Steps between the pictures that `looking` learns from: those of steps side by side are much alike.
         imitation: How it learns from an oracle; None learns by PPO.
         network: The network.
         start_from: A weights file of such a network, which the training begins with (fine-tuning); None draws weights.
@@ -134,6 +149,7 @@ class TrainConfig:
     seed: int = 0
     learning: Learning = field(default_factory=Learning)
     looking: bool = False
+    look_every: int = 4
     imitation: Imitation | None = None
     network: Architecture = field(default_factory=SensorNetwork)
     start_from: str | None = None
@@ -153,6 +169,7 @@ class TrainConfig:
             "steps": self.steps,
             "threads": self.threads,
             "keep": self.keep,
+            "look_every": self.look_every,
             "learning.rollout_steps": self.learning.rollout_steps,
             "learning.epochs": self.learning.epochs,
             "learning.mini_batches": self.learning.mini_batches,

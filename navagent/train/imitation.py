@@ -4,8 +4,15 @@ Any vector environment can be imitated in that has a method
 
     oracle_actions() -> (num_envs,) int64: the best action of each agent now, -1 where there is none
 
-and NEXT_STEP autoreset (`envs.r2r.vector.GraphVectorEnv`). Experience is streamed: nothing but the newest rollout is
-kept.
+and NEXT_STEP autoreset (`envs.r2r.vector.GraphVectorEnv`). It can teach more than the best action (`softness`), or
+where in its instruction an agent is (`telling_weight`), if it has
+
+    oracle_costs() -> (num_envs, actions) float64: metres to the goal after each action, as far as they are to be
+    compared; infinite for what is wrong, and everywhere where the oracle has no action
+
+    words_now() -> (num_envs, words) bool: which words of its instruction each agent is to follow now
+
+Experience is streamed: nothing but the newest rollout is kept.
 """
 
 from __future__ import annotations
@@ -16,10 +23,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from navagent.errors import ConfigError
+from navagent.networks.policy_network import Observations, PolicyNetwork
 from navagent.train.advantages import advantages
 from navagent.train.config import Imitation, Learning, TrainConfig
 from navagent.train.group import Group
@@ -51,12 +60,26 @@ class Guide:
                 f"{type(env.unwrapped).__name__} has no oracle_actions(), so nothing can be imitated in it: leave "
                 "training.imitation out."
             )
-        self._env, self._mixing = env.unwrapped, imitation.mixing
+        if imitation.softness and not hasattr(env.unwrapped, "oracle_costs"):
+            raise ConfigError(
+                f"{type(env.unwrapped).__name__} has no oracle_costs(), so its oracle knows one action only: leave "
+                "imitation.softness out."
+            )
+        if imitation.telling_weight and not hasattr(env.unwrapped, "words_now"):
+            raise ConfigError(
+                f"{type(env.unwrapped).__name__} has no words_now(), so nobody knows which words are to be followed: "
+                "leave imitation.telling_weight out."
+            )
+        self._env, self._mixing, self._softness = env.unwrapped, imitation.mixing, imitation.softness
+        self._telling = bool(imitation.telling_weight)
         self.share = imitation.oracle_share
         self._guided: Tensor | None = None
 
     def advise(self, chosen: Tensor, begins: Tensor) -> dict[str, Tensor]:
         """Return what the agents do (`actions`), what the oracle says (`labels`) and who follows it (`guided`).
+
+        With `softness`, also how good it finds each action (`targets`, (N, actions)), and with `telling_weight` which
+        words are to be followed (`words_now`, (N, words)).
 
         Args:
             chosen: (N,) what the network would do.
@@ -70,7 +93,13 @@ class Guide:
         else:
             self._guided = torch.where(begins, drawn, self._guided)
         actions = torch.where(self._guided & (labels != NO_LABEL), labels, chosen)
-        return {"actions": actions, "labels": labels, "guided": self._guided}
+        told = {"actions": actions, "labels": labels, "guided": self._guided}
+        if self._softness:
+            costs = torch.as_tensor(self._env.oracle_costs(), device=chosen.device)
+            told["targets"] = torch.softmax(-costs / self._softness, dim=-1).nan_to_num(0.0).float()
+        if self._telling:
+            told["words_now"] = torch.as_tensor(self._env.words_now(), device=chosen.device)
+        return told
 
     def state(self) -> Tensor | None:
         """Return who follows the oracle."""
@@ -79,6 +108,32 @@ class Guide:
     def restore(self, state: Tensor | None, device: torch.device) -> None:
         """Go on from a state."""
         self._guided = None if state is None else state.to(device)
+
+
+class Narrator(nn.Module):
+    """A network, and a layer that tells of each of its thoughts which words are to be followed now.
+
+    Args:
+        network: The network.
+        words: Size of the vocabulary.
+
+    Raises:
+        ConfigError: The network does not show its thoughts.
+    """
+
+    def __init__(self, network: PolicyNetwork, words: int) -> None:
+        super().__init__()
+        if not network.thought_size:
+            raise ConfigError("imitation.telling_weight needs a VLMNetwork: others do not show their thoughts.")
+        self.network = network
+        self.last = nn.Linear(network.thought_size, words).to(next(network.parameters()))
+
+    def forward(
+        self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, values, and (T, N, K, words) log-probabilities of words."""
+        logits, values, thoughts = self.network.with_thoughts(observations, last_actions, state, begins)
+        return logits, values, torch.log_softmax(self.last(thoughts.to(self.last.weight.dtype)), dim=-1)
 
 
 class Imitator:
@@ -92,15 +147,24 @@ class Imitator:
         learning: How it learns.
         imitation: What from.
         group: The workers.
+        words: Size of the instructions' vocabulary, for `telling_weight`.
 
     Attributes:
-        beside: What learns besides the network: nothing.
+        beside: What learns besides the network: what tells of words, if anything does.
     """
 
-    def __init__(self, network: nn.Module, learning: Learning, imitation: Imitation, group: Group) -> None:
+    def __init__(
+        self, network: nn.Module, learning: Learning, imitation: Imitation, group: Group, words: int = 0
+    ) -> None:
         self.learning, self._imitation, self._group = learning, imitation, group
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=learning.learning_rate, eps=learning.adam_epsilon)
-        self._network, self.beside = group.share(network), nn.ModuleDict()
+        self.beside: nn.Module = nn.ModuleDict()
+        learner = network
+        if imitation.telling_weight:
+            assert isinstance(network, PolicyNetwork)
+            learner = Narrator(network, words)
+            self.beside = learner.last
+        self.optimizer = torch.optim.Adam(learner.parameters(), lr=learning.learning_rate, eps=learning.adam_epsilon)
+        self._network = group.share(learner)
 
     def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
         """Learn from a rollout and return means over all workers' steps.
@@ -118,7 +182,7 @@ class Imitator:
         gained = advantages(
             rollout.rewards, rollout.values, rollout.ended, rollout.last_values, learning.gamma, learning.tau
         )
-        sums, norms = torch.zeros(8, dtype=torch.float64), []
+        sums, norms = torch.zeros(9, dtype=torch.float64), []
         self._network.train()
         for _ in range(learning.epochs):
             for part in torch.randperm(rollout.actions.shape[1]).to(gained.device).chunk(learning.mini_batches):
@@ -126,12 +190,13 @@ class Imitator:
                 norms.append(self._descend(loss))
                 sums += told
         self._network.eval()
-        taught, labels, agreed, policy, entropy, acted, error, judged = self._group.total(sums).tolist()
+        taught, labels, agreed, policy, entropy, acted, error, judged, telling = self._group.total(sums).tolist()
         return {
             "imitation_loss": taught / max(labels, 1e-9),
             "agreement": agreed / max(labels, 1e-9),
             "policy_loss": policy / max(acted, 1e-9),
             "value_loss": error / max(judged, 1e-9),
+            "telling_loss": telling / max(labels, 1e-9),
             "entropy": entropy / max(acted, 1e-9),
             "gradient_norm": sum(norms) / len(norms),
         }
@@ -143,12 +208,14 @@ class Imitator:
         learning, imitation = self.learning, self._imitation
         seen = {name: values[:, agents] for name, values in rollout.observations.items()}
         begins, valid = rollout.begins[:, agents], rollout.valid[:, agents]
-        logits, values = self._network(seen, rollout.last_actions[:, agents], rollout.state[agents], begins)
+        logits, values, *words = self._network(seen, rollout.last_actions[:, agents], rollout.state[agents], begins)
         log_all = torch.log_softmax(logits, dim=-1)
         labels, guided = rollout.labels[:, agents], rollout.guided[:, agents]
         taught = valid & (labels != NO_LABEL) & (guided | imitation.label_own)
         weights = self._weights(rollout.labels, rollout.begins)[:, agents] * taught
         missed = -log_all.gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+        if rollout.targets is not None:
+            missed = -(rollout.targets[:, agents] * log_all).sum(dim=-1)
         own = valid & ~guided if imitation.reinforcement_weight else torch.zeros_like(valid)
         advantage, before = gained[:, agents], rollout.values[:, agents]
         chosen = log_all.gather(-1, rollout.actions[:, agents, None])[..., 0]
@@ -163,8 +230,14 @@ class Imitator:
         judged = valid if imitation.critic_weight else own
         if imitation.critic_weight:
             loss = loss + imitation.critic_weight * error[valid].sum() / self._mean(valid.sum().to(weights.dtype))
+        telling = error.new_zeros(())
+        if words:
+            assert rollout.words_now is not None
+            untold = _untold(words[0], seen["instruction"], rollout.words_now[:, agents])
+            telling = untold[taught].sum()
+            loss = loss + imitation.telling_weight * telling / self._mean(taught.sum().to(weights.dtype))
         told = [missed[taught].sum(), taught.sum(), agreed, policy, entropy, own.sum()]
-        told += [error[judged].sum(), judged.sum()]
+        told += [error[judged].sum(), judged.sum(), telling]
         return loss, torch.stack([part.detach().double().cpu() for part in told])
 
     def _mean(self, count: Tensor) -> Tensor:
@@ -191,6 +264,20 @@ class Imitator:
         return norm
 
 
+def _untold(told: Tensor, instructions: Tensor, now: Tensor) -> Tensor:
+    """Return (T, N) how far what is told is from the words to be followed, all alike: a divergence, 0 at best.
+
+    Args:
+        told: (T, N, K, vocabulary) log-probabilities.
+        instructions: (T, N, W) tokens.
+        now: (T, N, W) bool, which of them are to be followed.
+    """
+    wanted = torch.zeros_like(told[:, :, 0]).scatter_add_(2, instructions.long(), now.to(told.dtype)).clamp(max=1)
+    count = wanted.sum(dim=-1)
+    missed = -(wanted * told.mean(dim=2)).sum(dim=-1) / count.clamp(min=1)
+    return missed - torch.log(count.clamp(min=1))
+
+
 class ImitationTrainer(Trainer):
     """A training with an oracle.
 
@@ -211,7 +298,9 @@ class ImitationTrainer(Trainer):
         super().__init__(config, group, folder, command)
 
     def _learner(self) -> Imitator:
-        return Imitator(self._acting, self._config.learning, self._imitation, self._group)
+        asked = self._env.single_observation_space.spaces.get("instruction")
+        words = int(asked.high.max()) + 1 if isinstance(asked, spaces.Box) else 0
+        return Imitator(self._acting, self._config.learning, self._imitation, self._group, words)
 
     def _new_collector(self, seed: int) -> Collector:
         self.network.eval()

@@ -30,11 +30,8 @@ from navagent.train.ppo import DivergedError
 from navagent.train.rollouts import Collector, Rollout
 from navagent.train.trainer import Trainer
 
-_APART = 4
-"""Steps between pictures that are learned from: those of steps side by side are much alike."""
-
 _EVALUATED = 64
-"""Such pictures of each agent in an evaluation."""
+"""Observations of each agent that an evaluation looks at."""
 
 
 class Led(PolicyNetwork):
@@ -95,17 +92,26 @@ class Teller(nn.Module):
 
     Args:
         network: The network.
-        labels: What there is to tell.
+        labels: What there is to tell; each of the views that the network sees one by one tells its share.
+
+    Raises:
+        ConfigError: The labels cannot be shared.
     """
 
     def __init__(self, network: PolicyNetwork, labels: int) -> None:
         super().__init__()
-        self.network, self.last = network, nn.Linear(network.picture_size, labels).to(next(network.parameters()))
+        share, rest = divmod(labels, network.picture_views)
+        if rest:
+            raise ConfigError(
+                f"The network sees {network.picture_views} views one by one, which the environment's pictures are not "
+                "made of: set the network's tower.views to the environment's views."
+            )
+        self.network, self.last = network, nn.Linear(network.picture_size, share).to(next(network.parameters()))
 
     def forward(self, observations: Observations) -> Tensor:
         """Return (B, labels) logits of (B, ...) observations."""
         told: Tensor = self.last(self.network.picture_features(observations))
-        return told
+        return told.flatten(1)
 
 
 class Looker:
@@ -116,14 +122,17 @@ class Looker:
         learning: How: epochs, mini_batches, learning_rate, decay, max_gradient_norm.
         group: The workers.
         seeing: The weights that have a part in it.
+        apart: Steps between observations that are learned from.
 
     Attributes:
         optimizer: What makes steps.
         beside: What learns besides the network.
     """
 
-    def __init__(self, teller: Teller, learning: Learning, group: Group, seeing: Sequence[nn.Parameter]) -> None:
-        self._learning, self._group, self._seeing = learning, group, list(seeing)
+    def __init__(
+        self, teller: Teller, learning: Learning, group: Group, seeing: Sequence[nn.Parameter], apart: int
+    ) -> None:
+        self._learning, self._group, self._seeing, self._apart = learning, group, list(seeing), apart
         self.beside: nn.Module = teller.last
         self.optimizer = torch.optim.Adam(self._seeing, lr=learning.learning_rate, eps=learning.adam_epsilon)
         self._shared = group.share(teller)
@@ -141,7 +150,7 @@ class Looker:
         learning = self._learning
         for options in self.optimizer.param_groups:
             options["lr"] = learning.learning_rate * (left if learning.decay else 1.0)
-        seen, shown = pictures(rollout)
+        seen, shown = pictures(rollout, self._apart)
         losses, norms = [], []
         self._shared.train()
         for _ in range(learning.epochs):
@@ -185,7 +194,7 @@ class LookingTrainer(Trainer):
         self._watcher = Watcher(self._env)
         self._teller = Teller(self._acting, self._env.unwrapped.labels_in_view)
         seeing = _seeing(self._teller, self._env.single_observation_space)
-        return Looker(self._teller, self._config.learning, self._group, seeing)
+        return Looker(self._teller, self._config.learning, self._group, seeing, self._config.look_every)
 
     def _new_collector(self, seed: int) -> Collector:
         led = Led(int(self._env.single_action_space.n), self._device)
@@ -197,8 +206,9 @@ class LookingTrainer(Trainer):
         if self._group.rank == 0:
             env = self._evaluation_env()
             led = Led(int(env.single_action_space.n), self._device)
-            steps = _EVALUATED * _APART
-            seen, shown = pictures(Collector(env, led, self._device, 0, adviser=Watcher(env)).collect(steps))
+            apart = self._config.look_every
+            rollout = Collector(env, led, self._device, 0, adviser=Watcher(env)).collect(_EVALUATED * apart)
+            seen, shown = pictures(rollout, apart)
             env.close()
             told = self._teller(seen)
             right = ((told > 0) & shown).sum()
@@ -212,12 +222,12 @@ class LookingTrainer(Trainer):
         self._any(False)  # the others wait
 
 
-def pictures(rollout: Rollout) -> tuple[dict[str, Tensor], Tensor]:
-    """Return some of a rollout's observations, each (B, ...), and what is in view, (B, labels)."""
+def pictures(rollout: Rollout, apart: int) -> tuple[dict[str, Tensor], Tensor]:
+    """Return every `apart`-th of a rollout's observations, each (B, ...), and what is in view, (B, labels)."""
     assert rollout.in_view is not None
-    counts = rollout.valid[::_APART].flatten()
-    seen = {name: values[::_APART].flatten(0, 1)[counts] for name, values in rollout.observations.items()}
-    return seen, rollout.in_view[::_APART].flatten(0, 1)[counts]
+    counts = rollout.valid[::apart].flatten()
+    seen = {name: values[::apart].flatten(0, 1)[counts] for name, values in rollout.observations.items()}
+    return seen, rollout.in_view[::apart].flatten(0, 1)[counts]
 
 
 def _seeing(teller: Teller, space: spaces.Dict) -> list[nn.Parameter]:

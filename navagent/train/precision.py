@@ -25,7 +25,9 @@ class MixedPrecision(PolicyNetwork):
 
     def __init__(self, network: PolicyNetwork) -> None:
         super().__init__()
-        self.network, self.picture_size = network, network.picture_size
+        self.network = network
+        self.picture_size, self.picture_views = network.picture_size, network.picture_views
+        self.thought_size = network.thought_size
 
     def new_state(self, agents: int) -> Tensor:
         """Return the network's."""
@@ -46,6 +48,14 @@ class MixedPrecision(PolicyNetwork):
         with torch.autocast(state.device.type, torch.bfloat16):
             logits, values = self.network(observations, last_actions, state, begins)
         return logits.float(), values.float()
+
+    def with_thoughts(
+        self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the network's."""
+        with torch.autocast(state.device.type, torch.bfloat16):
+            logits, values, thoughts = self.network.with_thoughts(observations, last_actions, state, begins)
+        return logits.float(), values.float(), thoughts.float()
 
     def picture_features(self, observations: Observations) -> Tensor:
         """Return the network's."""

@@ -45,6 +45,8 @@ class Rollout:
         past: How many of the T steps are of earlier rollouts.
         labels: (T, N) int64, what an oracle would have done, -1 where it does not say; None without one.
         guided: (T, N) bool, whether the agent did what the oracle said; None without one.
+        targets: (T, N, actions), how good an oracle finds each action, as shares; None where nobody asks.
+        words_now: (T, N, words) bool, which words of its instruction an agent is to follow now; None where nobody asks.
         in_view: (T, N, labels) bool, which kinds of things are in view; None where nobody asks.
     """
 
@@ -65,6 +67,8 @@ class Rollout:
     past: int = 0
     labels: Tensor | None = None
     guided: Tensor | None = None
+    targets: Tensor | None = None
+    words_now: Tensor | None = None
     in_view: Tensor | None = None
 
     @property
@@ -182,7 +186,8 @@ class Collector:
         before = len(self._past)
         whole = self._past.then(rollout.observations, rollout.last_actions, rollout.begins)
         self._past = whole.newest()
-        names = ("valid", "actions", "log_probabilities", "values", "rewards", "ended", "labels", "guided", "in_view")
+        own = ("valid", "actions", "log_probabilities", "values", "rewards", "ended")
+        names = (*own, "labels", "guided", "targets", "words_now", "in_view")
         rows = {name: getattr(rollout, name) for name in names if getattr(rollout, name) is not None}
         columns: dict[str, Any] = {
             name: torch.cat([row.new_zeros(before, *row.shape[1:]), row]) for name, row in rows.items()

@@ -88,7 +88,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
 def test_pictures_are_steps_apart_and_of_running_episodes(tmp_path: Path) -> None:
     trainer = LookingTrainer(config(), Alone(), tmp_path)
     rollout = trainer._collector.collect(80)  # longer than an episode: some steps are ignored
-    seen, shown = pictures(rollout)
+    seen, shown = pictures(rollout, 4)
     assert not rollout.valid[::4].all()
     assert len(shown) == len(seen["rgb"]) == int(rollout.valid[::4].sum())
     assert rollout.in_view is not None

@@ -27,6 +27,7 @@ class Tower:
             or MAE by the file that was published (vc1_vitb.pth); several are fused, patch by patch.
         features: patches, or picture: one vector for all of it (a class token; SigLIP's pooled vector).
         layer: Of pretrained: which hidden layer's patches; -2 is the last but one, as in Prismatic, -1 the last.
+        views: Pictures side by side in what is observed, each of which is seen by itself.
         image_size: Pixels of the sides of the squares that pictures are resized to; 0 is what a checkpoint was trained
             with, and what is observed for cnn and vit.
         resize: naive squeezes pictures that are not square, letterbox adds borders.
@@ -42,6 +43,7 @@ class Tower:
     checkpoints: tuple[str, ...] = ()
     features: Literal["patches", "picture"] = "picture"
     layer: int = -2
+    views: int = 1
     image_size: int = 0
     resize: Literal["naive", "letterbox"] = "naive"
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -153,6 +155,9 @@ class VLMNetwork(Architecture):
         language: Reads them.
         plan: Is read with every frame.
         context: Steps of an episode that the newest one attends to, itself among them, besides the instruction.
+        act_from: slot: actions are made of what comes out at a slot's last token. views: every visual token tells how
+            good the waypoint actions are whose headings it shows, STOP and value are made at the last one, and the
+            tokens of a slot attend to each other. With `tower.views`, and `connector.tokens: 0`.
         see_actions: Whether a slot tells the action before (LLaRP's do not).
         head_size: Features of the layers before action and value.
     """
@@ -163,6 +168,7 @@ class VLMNetwork(Architecture):
     language: Language = field(default_factory=Language)
     plan: Plan = field(default_factory=Plan)
     context: int = 32
+    act_from: Literal["slot", "views"] = "slot"
     see_actions: bool = False
     head_size: int = 512
 
@@ -182,7 +188,7 @@ class VLMNetwork(Architecture):
         counts = {
             "context": self.context,
             "head_size": self.head_size,
-            **{f"tower.{name}": getattr(tower, name) for name in ("width", "patch", "layers", "heads")},
+            **{f"tower.{name}": getattr(tower, name) for name in ("views", "width", "patch", "layers", "heads")},
             **{f"connector.{name}": getattr(connector, name) for name in ("width", "layers", "heads")},
             **{f"history.{name}": getattr(history, name) for name in ("frames", "tokens", "heads")},
             **{f"language.{name}": getattr(language, name) for name in ("lora_rank", "instruction_tokens")},

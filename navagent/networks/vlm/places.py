@@ -36,18 +36,20 @@ class Places:
         return Places(*(torch.cat([own, other], dim=1) for own, other in parts))
 
 
-def seen(asking: Places, asked: Places, context: int) -> Tensor:
+def seen(asking: Places, asked: Places, context: int, together: bool = False) -> Tensor:
     """Return (N, asking, asked) bool: who attends to whom.
 
     A token attends to those before it of its episode: all of the instruction, and of the steps the `context` newest.
-    Each attends to its own place, so that attention is defined where there is no token.
+    Each attends to its own place, so that attention is defined where there is no token; `together`, those of a step
+    attend to all of that step.
     """
     (step, index), (other, others_index) = (
         (asking.step[:, :, None], asking.index[:, :, None]),
         (asked.step[:, None], asked.index[:, None]),
     )
     own = (other == step) & (others_index == index)
-    before = (other < step) | ((other == step) & (others_index < index))
+    within = (others_index < index) | (together & (step >= 0))
+    before = (other < step) | ((other == step) & within)
     near = (other == INSTRUCTION) | (other > step - context)
     same = asking.episode[:, :, None] == asked.episode[:, None]
     return same & (own | (before & near & asked.there[:, None]))

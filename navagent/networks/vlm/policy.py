@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -20,7 +21,7 @@ from navagent.networks.vlm.history import TemporalPooling
 from navagent.networks.vlm.language import Beside, Into, LanguageModel
 from navagent.networks.vlm.places import Places, of_instructions, of_ring, of_slots, seen
 from navagent.networks.vlm.plan import NOTHING, PlanWriter, packed, unpacked
-from navagent.networks.vlm.towers import ConvolutionTower, TransformerTower, VisionTower
+from navagent.networks.vlm.towers import ConvolutionTower, TransformerTower, Views, VisionTower
 from navagent.networks.vlm.words import OwnWords, Pieces
 
 _BASE = 256
@@ -54,6 +55,7 @@ class VLMPolicy(PolicyNetwork):
     def __init__(self, options: VLMNetwork, space: spaces.Dict, actions: int) -> None:
         super().__init__()
         self.context, self.see_actions = options.context, options.see_actions
+        self.from_views = options.act_from == "views"
         asked = space.spaces.get("instruction")
         words = int(asked.high.max()) + 1 if isinstance(asked, spaces.Box) else 1
         writes = options.plan.tokens > 0
@@ -62,6 +64,7 @@ class VLMPolicy(PolicyNetwork):
         width = self.language.input_size
         self.tower = _tower(options.tower, space)
         self.picture_size = 0 if options.tower.kind == "pretrained" else self.tower.output_size
+        self.picture_views, self.thought_size = self.tower.views, self.language.output_size
         self.connector = connector(options.connector, self.tower.grid, self.tower.output_size, width, writes)
         visual = self.connector.tokens
         self.history: TemporalPooling | None = None
@@ -76,11 +79,16 @@ class VLMPolicy(PolicyNetwork):
             self.language.freeze_words()
         self.sensors = _sensors(space, self.tower.names, actions, self.see_actions)
         self.sensor_token = None if self.sensors is None else nn.Linear(self.sensors.output_size, width)
-        self.tokens = visual + (self.sensors is not None)
+        self.visual, self.tokens = visual, visual + (self.sensors is not None)
         self.head = _head(self.language.output_size, options.head_size)
-        self.policy, self.value = nn.Linear(options.head_size, actions), nn.Linear(options.head_size, 1)
-        nn.init.orthogonal_(self.policy.weight, 0.01)  # apple/ml-llarp, `action_decoders.py`
-        nn.init.zeros_(self.policy.bias)
+        ways = _ways(actions, visual) if self.from_views else 0
+        self.policy = nn.Linear(options.head_size, actions - ways * visual)
+        self.ways = nn.Linear(options.head_size, ways) if ways else None
+        self.value = nn.Linear(options.head_size, 1)
+        for layer in (self.policy, self.ways):
+            if layer is not None:
+                nn.init.orthogonal_(layer.weight, 0.01)  # apple/ml-llarp, `action_decoders.py`
+                nn.init.zeros_(layer.bias)
 
     def _words(self, longest: int, asked: spaces.Space[Any] | None) -> Pieces | OwnWords | None:
         if asked is None or asked.shape is None:
@@ -119,9 +127,9 @@ class VLMPolicy(PolicyNetwork):
         here = of_slots(torch.zeros_like(position)[:, None], position[:, None], position[:, None] >= 0, self.tokens)
         index = torch.arange(self.tokens, device=state.device)
         kept = Into(cache, agent[:, None], self.longest + (position % self.context * self.tokens)[:, None] + index)
-        visible = seen(here, self._kept(lengths, position), self.context)
+        visible = seen(here, self._kept(lengths, position), self.context, self.from_views)
         hidden = self.language(slot, (lengths + position * self.tokens)[:, None] + index, visible, kept)
-        logits, values = self._heads(hidden[:, -1])
+        logits, values = self._heads(hidden)
         state[:, -2], state[:, -1] = (position + 1) // _BASE, (position + 1) % _BASE
         return torch.log_softmax(logits, dim=-1), values, state
 
@@ -129,6 +137,24 @@ class VLMPolicy(PolicyNetwork):
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return logits and values of a stretch, which the language model reads in one pass."""
+        return self._heads(self._thoughts(observations, last_actions, state, begins))
+
+    def with_thoughts(
+        self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, values and what comes out at the slots' tokens."""
+        thoughts = self._thoughts(observations, last_actions, state, begins)
+        return *self._heads(thoughts), thoughts
+
+    def picture_features(self, observations: Observations) -> Tensor:
+        """Return the mean over each view's patches of what the tower finds."""
+        rows, columns = self.tower.grid
+        found = self._features(observations).unflatten(1, (rows, self.tower.views, columns // self.tower.views))
+        means: Tensor = found.mean(dim=(1, 3))
+        return means
+
+    def _thoughts(self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor) -> Tensor:
+        """Return what comes out at a stretch's slots, (T, N, tokens, D)."""
         length, agents = begins.shape
         cache, ring, count = self._parts(state.detach())
         position, episode = _order(begins, count)
@@ -151,13 +177,9 @@ class VLMPolicy(PolicyNetwork):
             newest = torch.where(begins[0], -1, count - 1)
             keys = of_ring(newest, torch.zeros_like(newest), self.context, self.tokens).beside(places)
         both = torch.cat([embedded.to(slots.dtype), slots.transpose(0, 1).flatten(1, 2)], dim=1)
-        hidden = self.language(both, stood, seen(places, keys, self.context), Beside(past))
-        last = hidden[:, lengths.shape[1] * read :].unflatten(1, (length, self.tokens))[:, :, -1]
-        return self._heads(last.transpose(0, 1))
-
-    def picture_features(self, observations: Observations) -> Tensor:
-        """Return the mean over patches of what the tower finds."""
-        return self._features(observations).mean(dim=1)
+        hidden = self.language(both, stood, seen(places, keys, self.context, self.from_views), Beside(past))
+        out: Tensor = hidden[:, lengths.shape[1] * read :].unflatten(1, (length, self.tokens))
+        return out.transpose(0, 1)
 
     # ------------------------------------------------------------------------------------------------ the state
     @property
@@ -283,11 +305,17 @@ class VLMPolicy(PolicyNetwork):
         read = int(lengths.max())
         return lengths, self.language.embed(tokens[:, :read].reshape(agents, count * read))
 
-    def _heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits and values in the heads' precision, under autocast too: probabilities' ratios need it."""
-        with torch.autocast(features.device.type, enabled=False):
-            found = self.head(features.to(self.policy.weight.dtype))
-            return self.policy(found), self.value(found)[..., 0]
+    def _heads(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and values of slots' (..., tokens, D).
+
+        They are in the heads' precision, under autocast too: probabilities' ratios need it.
+        """
+        with torch.autocast(hidden.device.type, enabled=False):
+            found = self.head((hidden if self.from_views else hidden[..., -1:, :]).to(self.policy.weight.dtype))
+            logits = self.policy(found[..., -1, :])
+            if self.ways is not None:
+                logits = torch.cat([logits, self.ways(found[..., : self.visual, :]).flatten(-2)], dim=-1)
+            return logits, self.value(found[..., -1, :])[..., 0]
 
 
 def _order(begins: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
@@ -297,7 +325,21 @@ def _order(begins: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     return step - begun, begins.cumsum(dim=0) - begins[:1].long()
 
 
+def _ways(actions: int, tokens: int) -> int:
+    """Return how many waypoint actions each of a slot's visual tokens shows the headings of."""
+    ways, rest = divmod(actions - 1, tokens)
+    if rest or not ways:
+        raise ValueError(
+            f"act_from views shares {actions - 1} headings among the {tokens} visual tokens of a slot, which does not "
+            "go: set tower.views to the environment's views and connector.tokens to 0, and train in an environment of "
+            "waypoint actions"
+        )
+    return ways
+
+
 def _tower(options: Tower, space: spaces.Dict) -> VisionTower:
+    if options.views > 1:
+        return Views(options.views, lambda one: _tower(replace(options, views=1), one), space)
     if options.kind == "pretrained":
         tower: VisionTower = importlib.import_module("navagent.networks.vlm.pretrained").PretrainedTower(options, space)
         return tower

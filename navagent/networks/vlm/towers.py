@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from torch import Tensor, nn
@@ -23,8 +25,10 @@ class VisionTower(nn.Module, ABC):
         names: The observations that it sees.
         grid: Rows and columns of patches; (1, 1) where it gives one vector for the whole picture.
         output_size: Features of a patch.
+        views: Pictures side by side.
     """
 
+    views = 1
     names: tuple[str, ...]
     grid: tuple[int, int]
     output_size: int
@@ -154,3 +158,48 @@ class TransformerTower(ScratchTower):
         found = self.norm(found)
         kept: Tensor = found[:, :1] if self.picture else found[:, 1:]
         return kept
+
+
+class Views(VisionTower):
+    """Pictures side by side, each seen by itself; who sees them knows which of them it is.
+
+    Args:
+        views: How many.
+        tower: Builds the tower of one of them from what that alone would be.
+        space: What one agent observes.
+
+    Raises:
+        ValueError: A picture cannot be cut into so many.
+    """
+
+    def __init__(self, views: int, tower: Callable[[spaces.Dict], VisionTower], space: spaces.Dict) -> None:
+        super().__init__()
+        self.views = views
+        self.one = tower(spaces.Dict({name: _cut(name, part, views) for name, part in space.items()}))
+        rows, columns = self.one.grid
+        self.names, self.output_size, self.grid = self.one.names, self.one.output_size, (rows, views * columns)
+        self.sides = nn.Parameter(torch.randn(views, 1, self.output_size) * 0.5)
+
+    def forward(self, observations: Observations) -> Tensor:
+        """Return features."""
+        cut = {name: self._apart(observations[name]) for name in self.names}
+        found = self.one(cut).unflatten(0, (-1, self.views)) + self.sides
+        rows, columns = self.one.grid
+        joined: Tensor = found.unflatten(2, (rows, columns)).transpose(1, 2).flatten(1, 3)
+        return joined
+
+    def _apart(self, pictures: Tensor) -> Tensor:
+        """Return (B x views, H, W, channels) of (B, H, views x W, channels)."""
+        apart: Tensor = pictures.unflatten(2, (self.views, -1)).transpose(1, 2).flatten(0, 1)
+        return apart
+
+
+def _cut(name: str, part: spaces.Space[Any], views: int) -> spaces.Space[Any]:
+    """Return the space of one of the pictures side by side; what is none stays."""
+    if name not in CHANNELS or not isinstance(part, spaces.Box):
+        return part
+    if part.shape[1] % views:
+        raise ValueError(f"{name} of {part.shape[1]} pixels cannot be cut into {views} views: set tower.views")
+    low, high = (np.split(bound, views, axis=1)[0] for bound in (part.low, part.high))
+    one: spaces.Space[Any] = spaces.Box(low, high, dtype=part.dtype.type)
+    return one

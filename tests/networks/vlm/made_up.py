@@ -53,7 +53,7 @@ TINY = VLMNetwork(
 )
 
 
-def build(space: spaces.Dict = SPACE, **changes: Any) -> PolicyNetwork:
+def build(space: spaces.Dict = SPACE, actions: int = ACTIONS, **changes: Any) -> PolicyNetwork:
     """Return a tiny network whose actions differ: real ones are nearly alike at first.
 
     Options of a part are changed by `part__option`.
@@ -63,8 +63,10 @@ def build(space: spaces.Dict = SPACE, **changes: Any) -> PolicyNetwork:
         part, _, option = name.partition("__")
         options = replace(options, **{part: replace(getattr(options, part), **{option: value}) if option else value})
     torch.manual_seed(0)
-    network = options.build(space, ACTIONS)
-    torch.nn.init.normal_(network.policy.weight)  # type: ignore[arg-type, union-attr]
+    network = options.build(space, actions)
+    for layer in (network.policy, network.ways):
+        if layer is not None:
+            torch.nn.init.normal_(layer.weight)  # type: ignore[arg-type, union-attr]
     return network
 
 

@@ -17,6 +17,15 @@ from navagent.networks.vlm.architecture import History
 from navagent.train.precision import MixedPrecision
 from tests.networks.vlm.made_up import ACTIONS, GPT2, LLAMA, SPACE, build, by_steps, observed
 
+FOUR_VIEWS: dict[str, Any] = {
+    "tower__kind": "vit",
+    "tower__patch": 10,
+    "tower__layers": 1,
+    "tower__views": 4,
+    "connector__tokens": 0,
+}
+"""40 pixels are four views of 10, each of which is four patches, one above the other."""
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "llarp": {},
     "actions": {"see_actions": True},
@@ -26,6 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "mean": {"history__kind": "mean"},
     "plan": {"connector__kind": "qformer", "connector__layers": 2, "plan__tokens": 3},
     "gpt2": {"language__config": GPT2},
+    "views": {"actions": 9, "act_from": "views", **FOUR_VIEWS},
 }
 
 
@@ -186,3 +196,43 @@ def test_learned_positions_end_and_rotary_ones_do_not() -> None:
         network = build(language__config=config)
         logits, _ = network(seen, last, network.new_state(1), begins)
         assert all(math.isfinite(value) for value in logits.flatten().tolist())
+
+
+def test_a_view_scores_the_headings_that_it_shows() -> None:
+    """Without attention between slots' tokens, what is changed in one view changes its own headings' logits alone."""
+    network = build(actions=9, act_from="views", language__config={**LLAMA, "num_hidden_layers": 1}, **FOUR_VIEWS)
+    begins = torch.ones(1, 1, dtype=torch.bool)
+    seen, last = observed(begins), torch.zeros(1, 1, dtype=torch.int64)
+    usual = network(seen, last, network.new_state(1), begins)[0][0, 0]
+    assert usual.shape == (9,)
+    other = {name: part.clone() for name, part in seen.items()}
+    other["rgb"][:, :, :, 10:20] = 255 - other["rgb"][:, :, :, 10:20]
+    change = (network(other, last, network.new_state(1), begins)[0][0, 0] - usual).abs()[1:]
+    assert change[2:4].min() > 3 * max(change[:2].max(), change[4:].max())
+
+
+def test_each_view_is_seen_by_itself_in_order() -> None:
+    network = build(actions=9, act_from="views", **FOUR_VIEWS)
+    seen = {name: part[0] for name, part in observed(torch.ones(1, 2, dtype=torch.bool)).items()}
+    found = network.picture_features(seen)
+    assert found.shape == (2, 4, network.picture_size)
+    assert network.picture_views == 4
+    for view in range(4):
+        other = {name: part.clone() for name, part in seen.items()}
+        other["depth"][:, :, 10 * view : 10 * (view + 1)] += 1
+        changed = (network.picture_features(other) != found).any(dim=2).any(dim=0)
+        assert changed.tolist() == [view == side for side in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"tower__views": 3}, "40 pixels cannot be cut into 3 views"),
+        ({"tower__views": 0}, "tower.views must be at least 1"),
+        ({"actions": 8, "act_from": "views", **FOUR_VIEWS}, "shares 7 headings among the 4 visual tokens"),
+        ({"actions": 4, "act_from": "views", **FOUR_VIEWS}, "shares 3 headings among the 4 visual tokens"),
+    ],
+)
+def test_views_that_do_not_fit_are_refused(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        build(**changes)
