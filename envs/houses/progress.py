@@ -51,18 +51,15 @@ def ends_of_parts(instruction: Instruction, points: Sequence[Point], geodesic: G
     return ends
 
 
-def current_words(
-    parts: NDArray[np.int8], ends: NDArray[np.float64], distance: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Return which words tell what is to be done now, (N, `LONGEST`).
+def current_words(parts: NDArray[np.int8], ends: NDArray[np.float64], distance: float) -> NDArray[np.bool_]:
+    """Return which words of an instruction tell what is to be done now, (`LONGEST`,).
 
     A sub-instruction is done once the agent is as near to the goal as its end is. Off the path this is a guess, and the
     best there is.
 
     Args:
-        parts: (N, `LONGEST`) of `parts_of_words`.
-        ends: (N, `MOST_PARTS`) of `ends_of_parts`.
-        distance: (N,) metres to the goal.
+        parts: Of `parts_of_words`.
+        ends: Of `ends_of_parts`.
+        distance: Metres to the goal.
     """
-    done = (distance[:, None] <= ends + REACHED).sum(axis=1)
-    return np.asarray(parts == done[:, None])
+    return np.asarray(parts == (distance <= ends + REACHED).sum())

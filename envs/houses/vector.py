@@ -252,8 +252,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         for i, (house, episode) in enumerate(zip(agents.house.tolist(), agents.episode.tolist(), strict=True)):
             episodes = self._pool.residents[house].episodes
             if episodes.parts is not None and episodes.ends is not None:
-                parts, ends = episodes.parts[episode, None], episodes.ends[episode, None]
-                found[i] = current_words(parts, ends, agents.distance[i, None])[0]
+                found[i] = current_words(episodes.parts[episode], episodes.ends[episode], float(agents.distance[i]))
         return found
 
     @property

@@ -300,6 +300,8 @@ class ImitationTrainer(Trainer):
     def _learner(self) -> Imitator:
         asked = self._env.single_observation_space.spaces.get("instruction")
         words = int(asked.high.max()) + 1 if isinstance(asked, spaces.Box) else 0
+        if self._imitation.telling_weight and not words:
+            raise ConfigError("imitation.telling_weight needs an environment that gives instructions.")
         return Imitator(self._acting, self._config.learning, self._imitation, self._group, words)
 
     def _new_collector(self, seed: int) -> Collector:

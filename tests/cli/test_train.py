@@ -106,9 +106,9 @@ def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     ("name", "env"),
     [
         ("houses_pointnav_ddppo.yaml", "navagent/HousePointNav-v0"),
-        ("houses_looking.yaml", "navagent/HouseR2R-v0"),
-        ("houses_imitation.yaml", "navagent/HouseR2R-v0"),
-        ("houses_finetune.yaml", "navagent/HouseR2R-v0"),
+        ("houses_looking.yaml", "navagent/HouseR2RWaypoints-v0"),
+        ("houses_imitation.yaml", "navagent/HouseR2RWaypoints-v0"),
+        ("houses_finetune.yaml", "navagent/HouseR2RWaypoints-v0"),
     ],
 )
 def test_a_recipe_names_only_what_can_be_set(name: str, env: str, tmp_path: Path) -> None:

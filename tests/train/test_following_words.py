@@ -106,8 +106,8 @@ def test_the_words_to_be_followed_are_those_of_the_sub_instruction_that_the_agen
         places = [spoken.index(part) for part in parts]
         assert places == sorted(places)
     assert max(map(len, told)) > 3
-    # Where a landmark is passed just before the goal, the oracle has stopped before it.
-    assert sum(parts[-1].startswith(("stop", "wait")) for parts in told) >= 9
+    # Where a landmark is passed on the last metre, the oracle has stopped before it.
+    assert sum(parts[-1].startswith(("stop", "wait")) for parts in told) >= 3
 
 
 def test_the_telling_loss_is_the_divergence_from_all_words_to_be_followed_alike() -> None:
@@ -180,5 +180,11 @@ def test_a_network_without_thoughts_is_refused(tmp_path: Path) -> None:
     config = replace(CONFIG, network=SensorNetwork(hidden_size=8, convolutions="normed"))
     with pytest.raises(ConfigError, match=r"imitation\.telling_weight needs a VLMNetwork"):
         ImitationTrainer(config, Alone(), tmp_path)
+    config = replace(CONFIG, env="navagent/HousePointNav-v0", env_options={"size": 16, "houses": 2})
+    config = replace(config, imitation=replace(IMITATION, telling_weight=0.1), network=config.network)
+    with pytest.raises(ConfigError, match=r"telling_weight needs an environment that gives instructions"):
+        ImitationTrainer(
+            replace(config, network=SensorNetwork(hidden_size=8, convolutions="normed")), Alone(), tmp_path
+        )
     with pytest.raises(ConfigError, match=r"imitation\.softness must be at least 0, not -1"):
         replace(IMITATION, softness=-1).check()
