@@ -22,7 +22,7 @@ class ActorCritic(PolicyNetwork):
     def __init__(self, encoder: Encoder, core: Core, actions: int) -> None:
         super().__init__()
         self.encoder, self.core = encoder, core
-        self.picture_size = encoder.picture_size
+        self.picture_size, self.thought_size = encoder.picture_size, core.output_size
         self.policy, self.value = nn.Linear(core.output_size, actions), nn.Linear(core.output_size, 1)
         nn.init.orthogonal_(self.policy.weight, 0.01)  # habitat-baselines' `CategoricalNet`: all actions alike at first
         nn.init.orthogonal_(self.value.weight)
@@ -46,10 +46,18 @@ class ActorCritic(PolicyNetwork):
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return logits and values of a stretch."""
+        logits, values, _ = self.with_thoughts(observations, last_actions, state, begins)
+        return logits, values
+
+    def with_thoughts(
+        self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, values and the memory's features."""
         length, agents = begins.shape
         flat = {name: values.flatten(0, 1) for name, values in observations.items()}
         features = self.encoder(flat, last_actions.flatten()).view(length, agents, -1)
-        return self._heads(self.core.stretch(features, state, begins))
+        features = self.core.stretch(features, state, begins)
+        return *self._heads(features), features[:, :, None]
 
     def picture_features(self, observations: Observations) -> Tensor:
         """Return the pictures' part of what the encoder finds."""

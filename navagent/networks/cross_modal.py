@@ -47,7 +47,7 @@ class CrossModal(PolicyNetwork):
         if len(rest) == len(space.spaces) or "instruction" not in space.spaces:
             raise ValueError("cross-modal attention needs pictures and an instruction")
         self.pictures = PictureEncoder(space, hidden_size, channels, convolutions)
-        self.picture_size = hidden_size
+        self.picture_size = self.thought_size = hidden_size
         self.rest = Encoder(spaces.Dict(rest), actions)
         self.instruction = InstructionEncoder(space["instruction"], hidden_size)
         sensed = hidden_size + self.rest.output_size
@@ -82,6 +82,13 @@ class CrossModal(PolicyNetwork):
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return logits and values of a stretch."""
+        logits, values, _ = self.with_thoughts(observations, last_actions, state, begins)
+        return logits, values
+
+    def with_thoughts(
+        self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, values and the second memory's features."""
         length, agents = begins.shape
         flat = {name: values.flatten(0, 1) for name, values in observations.items()}
         seen, maps = self._seen(flat, last_actions.flatten())
@@ -89,7 +96,7 @@ class CrossModal(PolicyNetwork):
         followed = self.first.stretch(seen.view(length, agents, -1), before_first, begins).flatten(0, 1)
         fused = self._fused(flat, seen, maps, followed).view(length, agents, -1)
         features = self.second.stretch(fused, before_second, begins)
-        return self.policy(features), self.value(features)[..., 0]
+        return self.policy(features), self.value(features)[..., 0], features[:, :, None]
 
     def picture_features(self, observations: Observations) -> Tensor:
         """Return the pictures' summary."""

@@ -124,7 +124,7 @@ class Narrator(nn.Module):
     def __init__(self, network: PolicyNetwork, words: int) -> None:
         super().__init__()
         if not network.thought_size:
-            raise ConfigError("imitation.telling_weight needs a VLMNetwork: others do not show their thoughts.")
+            raise ConfigError("imitation.telling_weight needs a network that shows its thoughts (with_thoughts).")
         self.network = network
         self.last = nn.Linear(network.thought_size, words).to(next(network.parameters()))
 

@@ -19,14 +19,16 @@ from envs.houses.waypoints import HouseWaypointVectorEnv
 from envs.houses.words import WORDS
 from envs.r2r.vector import GraphVectorEnv
 from navagent.errors import ConfigError
-from navagent.networks.architecture import SensorNetwork
+from navagent.networks.architecture import Architecture, CandidateNetwork, CrossModalNetwork, SensorNetwork
 from navagent.networks.vlm.architecture import Connector, Language, Tower, VLMNetwork
 from navagent.train.config import Imitation, Learning, TrainConfig
 from navagent.train.group import Alone, Group, Together
-from navagent.train.imitation import Guide, ImitationTrainer, Imitator, _untold
+from navagent.train.imitation import Guide, ImitationTrainer, Imitator, Narrator, _untold
 from navagent.train.rollouts import Collector, Rollout
 from tests.train.test_vlm_training import LLAMA
 
+SEQ2SEQ = SensorNetwork(hidden_size=16, convolutions="normed")
+CMA = CrossModalNetwork(hidden_size=16, channels=(8, 8, 8), convolutions="normed")
 IMITATION = Imitation(oracle_share=0.5, mixing="step", label_own=True)
 
 CONFIG = TrainConfig(
@@ -52,7 +54,7 @@ CONFIG = TrainConfig(
 def collected(imitation: Imitation, steps: int = 24) -> tuple[Rollout, torch.nn.Module]:
     env = HouseWaypointVectorEnv("r2r", 4, size=16, houses=2, residents=2, max_steps=60)
     torch.manual_seed(0)
-    network = SensorNetwork(hidden_size=16, convolutions="normed").build(env.single_observation_space, 25)  # type: ignore[arg-type]
+    network = SEQ2SEQ.build(env.single_observation_space, 25)  # type: ignore[arg-type]
     collector = Collector(env, network, torch.device("cpu"), 0, adviser=Guide(env, imitation))
     return collector.collect(steps), network
 
@@ -176,15 +178,22 @@ def test_an_oracle_that_knows_less_is_refused(changes: dict[str, Any], problem: 
         Guide(env, replace(IMITATION, **changes))
 
 
-def test_a_network_without_thoughts_is_refused(tmp_path: Path) -> None:
-    config = replace(CONFIG, network=SensorNetwork(hidden_size=8, convolutions="normed"))
-    with pytest.raises(ConfigError, match=r"imitation\.telling_weight needs a VLMNetwork"):
-        ImitationTrainer(config, Alone(), tmp_path)
-    config = replace(CONFIG, env="navagent/HousePointNav-v0", env_options={"size": 16, "houses": 2})
-    config = replace(config, imitation=replace(IMITATION, telling_weight=0.1), network=config.network)
+@pytest.mark.parametrize("network", [SEQ2SEQ, CMA], ids=["seq2seq", "cma"])
+def test_recurrent_networks_learn_to_tell_too(network: Architecture, tmp_path: Path) -> None:
+    trainer = ImitationTrainer(replace(CONFIG, network=network, steps=320), Alone(), tmp_path)
+    assert trainer.run()
+    told = [float(row["telling_loss"]) for row in rows(tmp_path) if row["telling_loss"]]
+    assert told[-1] < told[0]
+
+
+def test_who_cannot_tell_is_refused(tmp_path: Path, tiny_data: Path) -> None:
+    pointnav = replace(CONFIG, env="navagent/HousePointNav-v0", env_options={"size": 16, "houses": 2})
+    told = replace(IMITATION, telling_weight=0.1)
     with pytest.raises(ConfigError, match=r"telling_weight needs an environment that gives instructions"):
-        ImitationTrainer(
-            replace(config, network=SensorNetwork(hidden_size=8, convolutions="normed")), Alone(), tmp_path
-        )
+        ImitationTrainer(replace(pointnav, imitation=told, network=SEQ2SEQ), Alone(), tmp_path)
     with pytest.raises(ConfigError, match=r"imitation\.softness must be at least 0, not -1"):
         replace(IMITATION, softness=-1).check()
+    graph = GraphVectorEnv(2, "train", str(tiny_data), words=4, max_steps=8)
+    network = CandidateNetwork(hidden_size=16, word_size=8).build(graph.single_observation_space, 5)
+    with pytest.raises(ConfigError, match=r"telling_weight needs a network that shows its thoughts"):
+        Narrator(network, 9)

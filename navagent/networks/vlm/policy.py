@@ -137,24 +137,13 @@ class VLMPolicy(PolicyNetwork):
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return logits and values of a stretch, which the language model reads in one pass."""
-        return self._heads(self._thoughts(observations, last_actions, state, begins))
+        logits, values, _ = self.with_thoughts(observations, last_actions, state, begins)
+        return logits, values
 
     def with_thoughts(
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits, values and what comes out at the slots' tokens."""
-        thoughts = self._thoughts(observations, last_actions, state, begins)
-        return *self._heads(thoughts), thoughts
-
-    def picture_features(self, observations: Observations) -> Tensor:
-        """Return the mean over each view's patches of what the tower finds."""
-        rows, columns = self.tower.grid
-        found = self._features(observations).unflatten(1, (rows, self.tower.views, columns // self.tower.views))
-        means: Tensor = found.mean(dim=(1, 3))
-        return means
-
-    def _thoughts(self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor) -> Tensor:
-        """Return what comes out at a stretch's slots, (T, N, tokens, D)."""
         length, agents = begins.shape
         cache, ring, count = self._parts(state.detach())
         position, episode = _order(begins, count)
@@ -178,8 +167,15 @@ class VLMPolicy(PolicyNetwork):
             keys = of_ring(newest, torch.zeros_like(newest), self.context, self.tokens).beside(places)
         both = torch.cat([embedded.to(slots.dtype), slots.transpose(0, 1).flatten(1, 2)], dim=1)
         hidden = self.language(both, stood, seen(places, keys, self.context, self.from_views), Beside(past))
-        out: Tensor = hidden[:, lengths.shape[1] * read :].unflatten(1, (length, self.tokens))
-        return out.transpose(0, 1)
+        out = hidden[:, lengths.shape[1] * read :].unflatten(1, (length, self.tokens)).transpose(0, 1)
+        return *self._heads(out), out
+
+    def picture_features(self, observations: Observations) -> Tensor:
+        """Return the mean over each view's patches of what the tower finds."""
+        rows, columns = self.tower.grid
+        found = self._features(observations).unflatten(1, (rows, self.tower.views, columns // self.tower.views))
+        means: Tensor = found.mean(dim=(1, 3))
+        return means
 
     # ------------------------------------------------------------------------------------------------ the state
     @property
