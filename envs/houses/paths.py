@@ -16,6 +16,7 @@ from envs.houses.language import Ambiguous, Instruction, Walk, instruct
 from envs.houses.sights import Sight
 from envs.houses.viewpoints import Viewpoints
 from envs.r2r.graph import NavGraph
+from navagent.errors import NavAgentError
 
 SHORTEST, LONGEST = 5.0, 20.0
 """Metres along the nav-graph (R2R's paths are 5 to 24 m long)."""
@@ -89,9 +90,12 @@ class PathMaker:
         instructions = self._tell(Walk(self.house, points, rooms, heading, visible), rng)
         if instructions is None:
             return None
-        if self._oracle_spl(points, heading) <= LEAST_ORACLE_SPL:
+        try:
+            if self._oracle_spl(points, heading) <= LEAST_ORACLE_SPL:
+                return None
+            actions, walked = self._follower.walk(points[0], heading, points[1:])
+        except NavAgentError:  # no single action leads on: in one of some 3,000 houses (house 3422)
             return None
-        actions, walked = self._follower.walk(points[0], heading, points[1:])
         names = tuple(self._names[i] for i in path)
         return PathRecord(
             path_id=path_id,
