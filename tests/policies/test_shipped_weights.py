@@ -42,9 +42,9 @@ def test_the_pointnav_policy_finds_its_way_in_houses_that_it_has_never_seen() ->
 def test_the_follower_follows_instructions_in_houses_that_it_has_never_seen() -> None:
     pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
     network, card = load(find_weights("houses_follower"))
-    options = {**card.env_options, "split": "val_unseen", "houses": 3, "max_steps": 150, "trajectories": True}
+    options = {**card.env_options, "split": "val_unseen", "houses": 3, "max_steps": 200, "trajectories": True}
     env = gymnasium.make_vec(card.env, 45, vectorization_mode="vector_entry_point", **options)
     scores = play_split(env, network, torch.device("cpu"))
     env.close()
     assert scores["episodes"] == 135
-    assert scores["sr"] > 0.2  # whoever walks at random comes to 0.08
+    assert scores["sr"] > 0.4  # whoever walks at random comes to 0.08, and who reads other instructions to about 0.23
