@@ -74,6 +74,9 @@ HFOV_SLACK = 1e-3
 class Trained(Policy):
     """A network in a weights file; it plays wherever the environment gives what it was trained on.
 
+    One of waypoint actions (`navagent.waypoint_actions`) is asked when the one before is done: its primitive actions
+    are taken one after the other, whatever is seen meanwhile.
+
     Concurrent episodes are gathered into one forward pass. How many there are changes rounding (float32, around 1e-6),
     which two actions would have to be that near to each other to show.
 

@@ -69,7 +69,7 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         houses: Houses of the split; by default 200 in train and 20 in the others.
         hfov: Horizontal angle of view of a picture, radians.
         views: Pictures side by side (`envs.houses.around`), which make the observed one so many times as wide; 4 of 90
-            degrees show all around, as VLN-CE's waypoint models see it.
+            degrees show all around.
         max_steps: Actions after which an episode is cut.
         threads: Threads that render.
         residents: Houses in use at a time in training.

@@ -68,7 +68,7 @@ class Imitation:
         inflection_weight: Of labels that differ from the one before, beside 1 (Wijmans et al. 2019, arXiv 1904.03461:
             total steps over inflections; VLN-CE: 3.2).
         telling_weight: Of telling which words of its instruction an agent is to follow now, by all that its decision is
-            made of. It is sub-instructions that make following learnable (Hong et al. 2020, arXiv 2004.02707). Needs an
+            made of, after the use of aligned sub-instructions by Hong et al. (2020, arXiv 2004.02707). Needs an
             environment with `words_now()` and a network with `with_thoughts()`.
         reinforcement_weight: Of the actor-critic loss, a mean over the steps that agents decided by themselves.
         critic_weight: Of the value's loss over all steps, whoever decided: how far an episode has come is worth knowing
