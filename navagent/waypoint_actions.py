@@ -3,9 +3,9 @@
 After the idea of VLN-CE's waypoint models (Krantz et al. 2021, arXiv 2110.02207), which choose headings and distances
 in a panorama; the 24 headings, the one distance and the pictures are ours.
 
-Action 0 is STOP. Action 1 + i turns to the i-th heading from left to right in a strip of `VIEWS` pictures all around, of
-which the fourth shows what is ahead, by the shorter side, and then makes `STEPS` steps forward, sliding along what is
-in the way. Each picture shows three headings: its middle and 15 degrees to either side.
+Action 0 is STOP. Action 1 + i turns to the i-th heading from left to right in a strip of `VIEWS` pictures all around,
+of which the fourth shows what is ahead, by the shorter side, and then makes `STEPS` steps forward, sliding along what
+is in the way. Each picture shows three headings: its middle and 15 degrees to either side.
 """
 
 from __future__ import annotations
