@@ -17,7 +17,6 @@ Experience is streamed: nothing but the newest rollout is kept.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,8 @@ from navagent.errors import ConfigError
 from navagent.networks.policy_network import Observations, PolicyNetwork
 from navagent.train.advantages import advantages
 from navagent.train.config import Imitation, Learning, TrainConfig
+from navagent.train.descent import Descent
 from navagent.train.group import Group
-from navagent.train.ppo import DivergedError
 from navagent.train.rollouts import Collector, Rollout
 from navagent.train.trainer import Trainer
 
@@ -163,7 +162,8 @@ class Imitator:
             assert isinstance(network, PolicyNetwork)
             learner = Narrator(network, words)
             self.beside = learner.last
-        self.optimizer = torch.optim.Adam(learner.parameters(), lr=learning.learning_rate, eps=learning.adam_epsilon)
+        self._descent = Descent(learner.parameters(), learning)
+        self.optimizer = self._descent.optimizer
         self._network = group.share(learner)
 
     def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
@@ -177,8 +177,7 @@ class Imitator:
             DivergedError: A loss is not finite; the network has not learned from it.
         """
         learning = self.learning
-        for options in self.optimizer.param_groups:
-            options["lr"] = learning.learning_rate * (left if learning.decay else 1.0)
+        self._descent.set_rate(left)
         gained = advantages(
             rollout.rewards, rollout.values, rollout.ended, rollout.last_values, learning.gamma, learning.tau
         )
@@ -187,7 +186,7 @@ class Imitator:
         for _ in range(learning.epochs):
             for part in torch.randperm(rollout.actions.shape[1]).to(gained.device).chunk(learning.mini_batches):
                 loss, told = self._loss(rollout, part, gained)
-                norms.append(self._descend(loss))
+                norms.append(self._descent.step(loss))
                 sums += told
         self._network.eval()
         taught, labels, agreed, policy, entropy, acted, error, judged, telling = self._group.total(sums).tolist()
@@ -251,17 +250,6 @@ class Imitator:
             inflects = (labels[1:] != labels[:-1]) & ~begins[1:]
             weights[1:][inflects] = self._imitation.inflection_weight
         return weights
-
-    def _descend(self, loss: Tensor) -> float:
-        """Make one step of the optimiser and return the gradient's length."""
-        self.optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        norm = float(nn.utils.clip_grad_norm_(self._network.parameters(), self.learning.max_gradient_norm))
-        if not math.isfinite(norm):
-            self._network.eval()
-            raise DivergedError("The loss or its gradient is not finite")
-        self.optimizer.step()
-        return norm
 
 
 def _untold(told: Tensor, instructions: Tensor, now: Tensor) -> Tensor:

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from navagent.errors import ConfigError
 from navagent.networks.policy_network import Observations, PolicyNetwork
 from navagent.train.config import Imitation, Learning
+from navagent.train.descent import Descent
 from navagent.train.group import Group
 from navagent.train.imitation import Guide
-from navagent.train.ppo import DivergedError
 from navagent.train.rollouts import Collector, Rollout
 from navagent.train.trainer import Trainer
 
@@ -132,9 +132,10 @@ class Looker:
     def __init__(
         self, teller: Teller, learning: Learning, group: Group, seeing: Sequence[nn.Parameter], apart: int
     ) -> None:
-        self._learning, self._group, self._seeing, self._apart = learning, group, list(seeing), apart
+        self._learning, self._group, self._apart = learning, group, apart
         self.beside: nn.Module = teller.last
-        self.optimizer = torch.optim.Adam(self._seeing, lr=learning.learning_rate, eps=learning.adam_epsilon)
+        self._descent = Descent(seeing, learning)
+        self.optimizer = self._descent.optimizer
         self._shared = group.share(teller)
 
     def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
@@ -148,8 +149,7 @@ class Looker:
             DivergedError: The loss is not finite; the network has not learned from it.
         """
         learning = self._learning
-        for options in self.optimizer.param_groups:
-            options["lr"] = learning.learning_rate * (left if learning.decay else 1.0)
+        self._descent.set_rate(left)
         seen, shown = pictures(rollout, self._apart)
         losses, norms = [], []
         self._shared.train()
@@ -158,20 +158,10 @@ class Looker:
                 told = self._shared({name: values[part] for name, values in seen.items()})
                 loss = nn.functional.binary_cross_entropy_with_logits(told, shown[part].to(told.dtype))
                 losses.append(float(loss.detach()))
-                norms.append(self._descend(loss))
+                norms.append(self._descent.step(loss))
         self._shared.eval()
         means = self._group.total(torch.tensor([sum(losses) / len(losses), sum(norms) / len(norms)])) / self._group.size
         return {"view_loss": float(means[0]), "gradient_norm": float(means[1])}
-
-    def _descend(self, loss: Tensor) -> float:
-        """Make one step of the optimiser and return the gradient's length."""
-        self.optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        norm = float(nn.utils.clip_grad_norm_(self._seeing, self._learning.max_gradient_norm))
-        if not math.isfinite(norm):
-            raise DivergedError("The loss or its gradient is not finite")
-        self.optimizer.step()
-        return norm
 
 
 class LookingTrainer(Trainer):

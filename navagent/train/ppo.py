@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from navagent.errors import NavAgentError
 from navagent.train.advantages import advantages
 from navagent.train.config import Learning
+from navagent.train.descent import Descent
 from navagent.train.group import Group
 from navagent.train.rollouts import Rollout
-
-
-class DivergedError(NavAgentError):
-    """A loss is not a number any more."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,8 @@ class PPO:
 
     def __init__(self, network: nn.Module, learning: Learning, group: Group) -> None:
         self.learning, self._group = learning, group
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=learning.learning_rate, eps=learning.adam_epsilon)
+        self._descent = Descent(network.parameters(), learning)
+        self.optimizer = self._descent.optimizer
         self._network, self.beside = group.share(network), nn.ModuleDict()
 
     def update(self, rollout: Rollout, left: float = 1.0) -> dict[str, float]:
@@ -100,9 +96,8 @@ class PPO:
             DivergedError: A loss is not finite; the network has not learned from it.
         """
         learning = self.learning
-        share = left if learning.decay else 1.0
-        for options in self.optimizer.param_groups:
-            options["lr"] = learning.learning_rate * share
+        self._descent.set_rate(left)
+        clip = learning.clip * (left if learning.decay else 1.0)
         gained = advantages(
             rollout.rewards, rollout.values, rollout.ended, rollout.last_values, learning.gamma, learning.tau
         )
@@ -114,7 +109,7 @@ class PPO:
         agents = rollout.actions.shape[1]
         for _ in range(learning.epochs):
             for part in torch.randperm(agents).to(gained.device).chunk(learning.mini_batches):
-                found = losses(self._network, rollout, part, gained, returns, learning.clip * share)
+                found = losses(self._network, rollout, part, gained, returns, clip)
                 norms.append(self._descend(found))
                 sums += torch.stack([value.detach().double().cpu() for value in vars(found).values()])
         sums = self._group.total(sums)
@@ -124,18 +119,12 @@ class PPO:
         return told | {"explained_variance": explained, "gradient_norm": sum(norms) / len(norms)}
 
     def _descend(self, found: Losses) -> float:
-        """Make one step of the optimiser and return the gradient's length."""
+        """Make one step and return the gradient's length."""
         learning = self.learning
         # Workers average gradients; dividing by the mean number of steps makes that the mean over all steps.
         steps = (self._group.total(found.steps.double()) / self._group.size).clamp(min=1)
         loss = found.policy + learning.value_weight * found.value - learning.entropy_weight * found.entropy
-        self.optimizer.zero_grad()
-        torch.autograd.backward(loss / steps.to(loss.dtype))
-        norm = float(nn.utils.clip_grad_norm_(self._network.parameters(), learning.max_gradient_norm))
-        if not math.isfinite(norm):
-            raise DivergedError("The loss or its gradient is not finite")
-        self.optimizer.step()
-        return norm
+        return self._descent.step(loss / steps.to(loss.dtype))
 
     def _normalised(self, gained: Tensor, valid: Tensor) -> Tensor:
         kept = gained[valid].double()

@@ -22,10 +22,11 @@ from navagent.networks.policy_network import PolicyNetwork
 from navagent.networks.weights import ModelCard
 from navagent.train import checkpoint
 from navagent.train.config import TrainConfig
+from navagent.train.descent import DivergedError
 from navagent.train.evaluation import play_split
 from navagent.train.group import Group
 from navagent.train.log import EpisodeWindow, Log
-from navagent.train.ppo import PPO, DivergedError
+from navagent.train.ppo import PPO
 from navagent.train.precision import in_precision
 from navagent.train.rollouts import Collector, Rollout
 

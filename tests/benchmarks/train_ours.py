@@ -31,6 +31,7 @@ def main() -> None:
             epochs=T.EPOCHS,
             mini_batches=T.MINI_BATCHES,
             learning_rate=T.learning_rate(where),
+            adam_epsilon=T.ADAM_EPSILON,
             entropy_weight=T.ENTROPY_WEIGHT,
             max_gradient_norm=T.MAX_GRADIENT_NORM,
             normalise_advantages=True,

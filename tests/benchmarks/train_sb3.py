@@ -119,6 +119,7 @@ def main() -> None:
             "shared_lstm": True,
             "enable_critic_lstm": False,
             "normalize_images": False,
+            "optimizer_kwargs": {"eps": T.ADAM_EPSILON},
         },
         device="cpu",
     )

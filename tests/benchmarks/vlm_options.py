@@ -1,9 +1,10 @@
 """What the choices of a vision-language policy cost and bring at tiny scale: `python -m tests.benchmarks.vlm_options`.
 
-Every row is DAgger on the same instructions in eight procedural houses (64 x 64 colour and depth), for as many steps
-with the same seed, and then all of val_seen there: other paths in the same houses. Frozen and LoRA rows begin with a
-language model whose weights are random, saved and loaded as a checkpoint; the pretrained tower is a random SigLIP. They
-show cost, and what the rest learns around them, not what real checkpoints bring.
+Every row is imitation of waypoint actions on the same instructions in eight procedural houses (eight pictures of 64 x
+32 pixels around the agent, colour and depth), for as many steps with the same seed, and then all of val_seen there:
+other paths in the same houses. Frozen and LoRA rows begin with a language model whose weights are random, saved and
+loaded as a checkpoint; the pretrained tower is a random SigLIP. They show cost, and what the rest learns around them,
+not what real checkpoints bring.
 """
 
 from __future__ import annotations
@@ -26,33 +27,40 @@ from navagent.train.kinds import new_trainer
 from navagent.train.trainer import make_env
 from tests.tiny_models import make_siglip, make_tokenizer
 
-HOUSES = {"size": 64, "houses": 8, "residents": 8, "max_steps": 150, "oracle_radius": 1.0}
+HOUSES = {"size": (64, 32), "houses": 8, "residents": 8, "max_steps": 200}
+VIEWS = 8
 READ = Language(instruction_tokens=64)
 
 
 def options(folder: Path) -> dict[str, VLMNetwork]:
-    """Return what is compared, by what differs from the first: a small CNN, one visual token, all of it learned."""
-    base = VLMNetwork(language=READ, context=48)
-    patches = Tower(features="patches")
+    """Return what is compared, by what differs from the first: a CNN, one token per view that scores its directions."""
+    cnn = Tower(convolutions="normed", views=VIEWS)
+    base = VLMNetwork(tower=cnn, connector=Connector(tokens=0), language=READ, context=16, act_from="views")
+    slot = replace(base, act_from="slot")
+    patches = replace(slot, tower=replace(cnn, features="patches"))
     kept = replace(READ, checkpoint=str(_language(folder / "llama")))
-    siglip = Tower(kind="pretrained", checkpoints=(str(make_siglip(folder / "siglip")),), features="patches")
+    siglip = Tower(
+        kind="pretrained", checkpoints=(str(make_siglip(folder / "siglip")),), features="picture", views=VIEWS
+    )
     return {
-        "CNN, MLP, 1 token, full": base,
-        "CNN with norms": replace(base, tower=Tower(convolutions="normed")),
-        "ViT": replace(base, tower=Tower(kind="vit")),
-        "SigLIP (random, frozen), Perceiver": replace(base, tower=siglip, connector=Connector(kind="perceiver")),
-        "linear": replace(base, connector=Connector(kind="linear")),
-        "Q-Former": replace(base, tower=patches, connector=Connector(kind="qformer")),
-        "Perceiver": replace(base, tower=patches, connector=Connector(kind="perceiver")),
-        "Perceiver, 4 tokens": replace(base, tower=patches, connector=Connector(kind="perceiver", tokens=4)),
-        "history of 8 pooled into 4 tokens, context 1": replace(
-            base, history=History(kind="attention", frames=8, tokens=4), context=1
+        "CNN, MLP, 8 tokens, all learned, actions from views": base,
+        "ViT": replace(base, tower=replace(cnn, kind="vit", patch=8)),
+        "SigLIP (random, frozen)": replace(base, tower=siglip),
+        "linear": replace(base, connector=Connector(kind="linear", tokens=0)),
+        "fused MLP": replace(base, connector=Connector(kind="fused_mlp", tokens=0)),
+        "actions from the slot's last token": slot,
+        "the same, 1 token": replace(slot, connector=Connector()),
+        "the same, Q-Former, 1 token": replace(patches, connector=Connector(kind="qformer")),
+        "the same, Perceiver, 1 token": replace(patches, connector=Connector(kind="perceiver")),
+        "the same, Perceiver, 4 tokens": replace(patches, connector=Connector(kind="perceiver", tokens=4)),
+        "the same, Q-Former, 1 token, under a plan of 4": replace(
+            patches, connector=Connector(kind="qformer"), plan=Plan(tokens=4)
         ),
-        "Q-Former under a plan of 4 tokens": replace(
-            base, tower=patches, connector=Connector(kind="qformer"), plan=Plan(tokens=4)
+        "the same, history of 8 pooled into 4 tokens, context 1": replace(
+            slot, history=History(kind="attention", frames=8, tokens=4), context=1
         ),
-        "frozen (random)": replace(base, language=replace(kept, tuning="frozen")),
-        "LoRA (random)": replace(base, language=replace(kept, tuning="lora")),
+        "language model frozen (random)": replace(base, language=replace(kept, tuning="frozen")),
+        "language model with LoRA (random)": replace(base, language=replace(kept, tuning="lora")),
     }
 
 
@@ -69,15 +77,15 @@ def _language(folder: Path) -> Path:
 def measure(network: VLMNetwork, steps: int, seed: int, folder: Path) -> dict[str, float]:
     """Train and play, and return what a row tells."""
     config = TrainConfig(
-        env="navagent/HouseR2R-v0",
+        env="navagent/HouseR2RWaypoints-v0",
         env_options=HOUSES,
         agents=32,
         steps=steps,
         seed=seed,
         learning=Learning(
-            rollout_steps=64, epochs=1, mini_batches=8, learning_rate=1e-3, max_gradient_norm=1.0, decay=True
+            rollout_steps=16, epochs=1, mini_batches=4, learning_rate=1e-3, max_gradient_norm=1.0, decay=True
         ),
-        imitation=Imitation(oracle_share=0.75, mixing="step", label_own=True, inflection_weight=3.2),
+        imitation=Imitation(oracle_share=0.5, mixing="step", label_own=True, softness=0.2, telling_weight=0.3),
         network=network,
         precision="bf16",
         save_seconds=1e9,
@@ -105,7 +113,7 @@ def measure(network: VLMNetwork, steps: int, seed: int, folder: Path) -> dict[st
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=150_000)
+    parser.add_argument("--steps", type=int, default=40_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", type=int, nargs="*", help="which, counted from 0; all by default")
     asked = parser.parse_args()

@@ -14,10 +14,10 @@ from envs.r2r.vector import GraphVectorEnv
 from navagent.errors import ConfigError
 from navagent.networks.architecture import CandidateNetwork
 from navagent.train.config import Imitation, Learning, TrainConfig
+from navagent.train.descent import DivergedError
 from navagent.train.group import Alone, Group, Together
 from navagent.train.imitation import Guide, ImitationTrainer, Imitator
 from navagent.train.kinds import new_trainer
-from navagent.train.ppo import DivergedError
 from navagent.train.rollouts import Collector, Rollout
 from navagent.train.trainer import Trainer
 from tests.train.test_ppo import network, part, rollout

@@ -13,8 +13,9 @@ from torch.multiprocessing.spawn import spawn
 from navagent.networks.architecture import SensorNetwork
 from navagent.networks.policy_network import PolicyNetwork
 from navagent.train.config import Learning
+from navagent.train.descent import DivergedError
 from navagent.train.group import Alone, Group, Together
-from navagent.train.ppo import PPO, DivergedError
+from navagent.train.ppo import PPO
 from navagent.train.rollouts import Rollout
 
 SPACE = spaces.Dict({"gps": spaces.Box(-1, 1, (2,)), "compass": spaces.Box(-1, 1, (1,))})
