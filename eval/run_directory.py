@@ -82,24 +82,31 @@ class RunDirectory:
                 os.truncate(file, len(_whole_lines(file.read_bytes())))
 
     # ------------------------------------------------------------------------------------ what was asked
-    def claim(self, config: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    def claim(
+        self,
+        config: Mapping[str, Any],
+        identity: Mapping[str, Any],
+        begun: bool = True,
+        advice: str = "choose another --name (kept replies are not paid again), or delete that folder",
+    ) -> None:
         """Make this the run of a configuration, or check that it already is.
 
         Args:
             config: The complete configuration, kept as `config.yaml`.
             identity: The part that decides the results; kept as `identity.json`.
+            begun: Whether there is anything in the folder that another configuration would spoil.
+            advice: What to do where it would.
 
         Raises:
             RunError: The folder holds a run with another identity; the differences are named.
         """
         file = self.path / "identity.json"
         wanted = json.loads(json.dumps(identity))
-        if file.exists():
+        if file.exists() and begun:
             differences = list(_differences(_load(file), wanted))
             if differences:
                 raise RunError(
-                    f"{self.path} holds a run with another configuration ({'; '.join(differences)}): "
-                    "choose another --name (kept replies are not paid again), or delete that folder."
+                    f"{self.path} holds a run with another configuration ({'; '.join(differences)}): {advice}."
                 )
         elif (self.path / "episodes.jsonl").exists():
             raise RunError(f"{self.path} holds episodes but no identity.json: choose another --name.")

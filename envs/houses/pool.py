@@ -115,8 +115,11 @@ class Pool:
             return
         self.residents[self._retiring] = self._coming.result() if self._coming is not None else self._make(self._next)
         self._held[self._retiring] = self._next
+        left = agents.house == self._retiring
         self._next, self._steps, self._retiring, self._coming = self._next + 1, 0, None, None
         self._pack()
+        # Until their next step, agents whose episode was the old house's stand in one that there is.
+        agents.house[left], agents.episode[left] = np.flatnonzero(self.stage.open)[0], 0
 
     def close(self) -> None:
         """Wait for the house in the making, if any."""

@@ -19,7 +19,7 @@ COMMANDS = {
     "report": ("navagent.cli.report", "write a run's report.html anew"),
     "table": ("navagent.cli.table", "print runs side by side, a row each"),
     "compare": ("navagent.cli.compare", "compare two runs episode by episode"),
-    "train": ("navagent.cli.train", "train a policy by PPO, on one machine or a Ray cluster"),
+    "train": ("navagent.cli.train", "train a policy by PPO or imitation, on one machine or a Ray cluster"),
     "perceive": ("navagent.cli.perceive", "let vision models describe every viewpoint, ahead of time"),
     "decompose": ("navagent.cli.decompose", "measure how well a chat model takes instructions apart into sub-tasks"),
     "houses": ("navagent.cli.houses", "make a data set of procedural houses, draw one, or export them"),

@@ -21,7 +21,8 @@ from eval.statistics import estimate
 from eval.tables import plain_console, print_metrics
 from navagent.cli.construction import Meter, build, cache_opener
 from navagent.cli.options import parse
-from navagent.cli.plugins import import_named, open_current_folder
+from navagent.cli.plugins import import_named
+from navagent.current_folder import open_current_folder
 from navagent.files import append_whole
 from navagent.llm.ledger import Ledger
 from navagent.llm.prices import load_prices

@@ -30,7 +30,8 @@ from eval.tables import plain_console, print_run
 from navagent.cli.construction import Meter, cache_opener, make_parts
 from navagent.cli.identity import default_name, identity_of
 from navagent.cli.options import make_parser, parse
-from navagent.cli.plugins import import_named, open_current_folder
+from navagent.cli.plugins import import_named
+from navagent.current_folder import open_current_folder
 from navagent.errors import ConfigError, RunError
 from navagent.llm.ledger import Ledger
 from navagent.llm.prices import load_prices

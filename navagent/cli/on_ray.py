@@ -16,7 +16,7 @@ from navagent.cache_folder import cache_folder
 from navagent.cli.construction import Meter, make_parts
 from navagent.cli.identity import identity_of
 from navagent.cli.options import make_parser
-from navagent.cli.plugins import open_current_folder
+from navagent.current_folder import open_current_folder
 from navagent.errors import ConfigError
 from navagent.llm.cache import ReplyCache
 from navagent.llm.desk import Desk, Line, RemoteLedger, RemoteStore

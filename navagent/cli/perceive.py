@@ -11,8 +11,9 @@ from rich.progress import Progress
 
 from navagent.cli.identity import class_name
 from navagent.cli.options import parse
-from navagent.cli.plugins import describe, import_named, open_current_folder
+from navagent.cli.plugins import describe, import_named
 from navagent.contracts import Env
+from navagent.current_folder import open_current_folder
 from navagent.errors import ConfigError, NavAgentError
 from navagent.exploration import Explorer, by_scene, check_explorable
 from navagent.perception.navgpt_files import NavGPTFiles

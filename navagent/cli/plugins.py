@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import itertools
 import re
-import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,13 +41,6 @@ OURS: tuple[ModuleType, ...] = (navagent, envs, evaluation, policies)
 """Our packages, imported before the current folder is opened, so that no folder `eval` there can take their place."""
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
-
-
-def open_current_folder() -> None:
-    """Make files of the current folder importable, behind everything else."""
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.append(folder)
 
 
 def import_named(arguments: Sequence[str]) -> None:

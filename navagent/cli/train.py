@@ -1,4 +1,4 @@
-"""`navagent train`: PPO on this machine, DD-PPO on several workers or a Ray cluster."""
+"""`navagent train`: PPO or imitation on this machine, on several workers (DD-PPO) or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from rich.progress import Progress, TextColumn
 
 from eval.run_directory import RunDirectory
 from navagent.cli.options import parse
+from navagent.cli.plugins import import_named
+from navagent.current_folder import open_current_folder
 from navagent.errors import ConfigError
 from navagent.networks.vlm.architecture import VLMNetwork  # noqa: F401 (so that its name alone is known)
 from navagent.train.config import TrainConfig
 
 DESCRIPTION = (
-    "Train a policy by PPO, or by DD-PPO with --workers. The same command resumes a training that was stopped. "
-    "--training.network.help CLASS lists a network's options."
+    "Train a policy by PPO, with --workers by DD-PPO, or by imitation of an oracle. The same command resumes a "
+    "training that was stopped. --training.network.help CLASS lists a network's options."
 )
 
 INTERRUPTED = 130
@@ -38,6 +40,8 @@ _FREE = ("steps", "save_seconds", "keep", "threads", "device", "evaluate_steps",
 def run(arguments: Sequence[str]) -> int:
     """Run `navagent train` and return its exit code."""
     _require_torch()
+    open_current_folder()
+    import_named(arguments)
     parser = _parser()
     options = parse(parser, arguments)
     config = _config(parser.instantiate(options).training)
@@ -48,7 +52,10 @@ def run(arguments: Sequence[str]) -> int:
     shown = yaml.safe_load(parser.dump(options, skip_none=False))
     identity = {name: value for name, value in shown["training"].items() if name not in _FREE}
     with directory.writing():
-        directory.claim(shown, identity)
+        begun = any((folder / "checkpoints").rglob("*.pt"))
+        directory.claim(
+            shown, identity, begun, "choose another --name, or delete that folder and what was learned there"
+        )
         command = shlex.join(["navagent", "train", *arguments])
         if options.workers == 1 and options.ray_address is None:
             finished = _alone(config, folder, command)

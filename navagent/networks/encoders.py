@@ -33,8 +33,7 @@ _PICTURES = {"rgb": 3, "depth": 1}
 _SCALES = {"rgb": 1 / 255.0, "depth": 1 / DEPTH_RANGE}
 
 _AT_ONCE = 512
-"""Pictures that a processor takes at once: what lies between the convolutions then stays in its cache, which doubles
-the speed (`python -m tests.benchmarks.train_steps`)."""
+"""Pictures that a processor takes at once: what lies between the convolutions then stays in its cache."""
 
 
 def _orthogonal(layer: nn.Module) -> nn.Module:

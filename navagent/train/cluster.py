@@ -7,6 +7,7 @@ takes the others with it, and Ray starts all of them again from their newest com
 from __future__ import annotations
 
 import os
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,6 +18,7 @@ import ray.train
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
+from navagent.current_folder import open_current_folder
 from navagent.errors import ConfigError, NavAgentError, RunError, first_line
 from navagent.ray_cluster import LOCAL, connected
 from navagent.train.config import TrainConfig
@@ -62,12 +64,12 @@ def train(
         trainer = TorchTrainer(
             _work,
             train_loop_config={
-                "config": config,
+                "config": pickle.dumps(config),  # a network of the user's is known to workers only once they look there
                 "folder": str(folder.resolve()),
                 "command": command,
                 "current": str(Path.cwd()),
             },
-            torch_config=TorchConfig(backend="nccl" if config.device.startswith("cuda") else "gloo"),
+            torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if config.device.startswith("cuda") else "gloo"),
             scaling_config=ScalingConfig(
                 num_workers=workers if least is None else (least, workers),  # type: ignore[arg-type]
                 use_gpu=config.device.startswith("cuda"),
@@ -96,7 +98,8 @@ def _work(options: dict[str, Any]) -> None:
     folder, current = Path(options["folder"]), Path(options["current"])
     if current.is_dir():  # what the configuration names may lie relative to it
         os.chdir(current)
-    trainer = new_trainer(options["config"], Together(), folder, options["command"])
+        open_current_folder()
+    trainer = new_trainer(pickle.loads(options["config"]), Together(), folder, options["command"])
     trainer.run(stopping=(folder / STOP_FILE).exists)
 
 

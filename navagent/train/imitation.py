@@ -211,7 +211,7 @@ class Imitator:
         log_all = torch.log_softmax(logits, dim=-1)
         labels, guided = rollout.labels[:, agents], rollout.guided[:, agents]
         taught = valid & (labels != NO_LABEL) & (guided | imitation.label_own)
-        weights = self._weights(rollout.labels, rollout.begins)[:, agents] * taught
+        weights = self._weights(rollout.labels, rollout.begins, rollout.valid)[:, agents] * taught
         missed = -log_all.gather(-1, labels.clamp(min=0)[..., None])[..., 0]
         if rollout.targets is not None:
             missed = -(rollout.targets[:, agents] * log_all).sum(dim=-1)
@@ -243,11 +243,14 @@ class Imitator:
         """Return the workers' mean of a count, at least a hair above 0."""
         return (self._group.total(count.detach()) / self._group.size).clamp(min=1e-6)
 
-    def _weights(self, labels: Tensor, begins: Tensor) -> Tensor:
-        """Return (T, N) inflection weights: labels that differ from the one before in their episode count more."""
+    def _weights(self, labels: Tensor, begins: Tensor, valid: Tensor) -> Tensor:
+        """Return (T, N) inflection weights: labels that differ from the one before in their episode count more.
+
+        What the label before a rollout's first step was is not known, with a past in front either.
+        """
         weights = torch.ones(labels.shape, device=labels.device)
         if self._imitation.inflection_weight != 1.0:
-            inflects = (labels[1:] != labels[:-1]) & ~begins[1:]
+            inflects = (labels[1:] != labels[:-1]) & ~begins[1:] & valid[:-1]
             weights[1:][inflects] = self._imitation.inflection_weight
         return weights
 

@@ -154,9 +154,13 @@ class Looker:
         losses, norms = [], []
         self._shared.train()
         for _ in range(learning.epochs):
-            for part in torch.randperm(len(shown)).to(shown.device).chunk(learning.mini_batches):
+            for part in torch.randperm(len(shown)).to(shown.device).tensor_split(learning.mini_batches):
                 told = self._shared({name: values[part] for name, values in seen.items()})
-                loss = nn.functional.binary_cross_entropy_with_logits(told, shown[part].to(told.dtype))
+                missed = nn.functional.binary_cross_entropy_with_logits(
+                    told, shown[part].to(told.dtype), reduction="sum"
+                )
+                # Workers' gradients are averaged; dividing by their mean count makes that the mean over all pictures.
+                loss = missed / (self._group.total(torch.tensor(float(told.numel()))) / self._group.size).clamp(min=1)
                 losses.append(float(loss.detach()))
                 norms.append(self._descent.step(loss))
         self._shared.eval()

@@ -72,6 +72,7 @@ class Trainer:
         _check_scenes(env, group.size)
         self._evaluation_env().close()  # what is wrong with it is said now, not after hours
         self.network = network_for(config, env).to(self._device)
+        without_dropout(self.network)
         self._card = card_for(config, env, command)
         if config.start_from is not None:
             take_weights(Path(config.start_from), self.network, self._card)
@@ -111,8 +112,10 @@ class Trainer:
             every = self._config.evaluate_steps
             if every and row["steps"] // every > (row["steps"] - row["new_steps"]) // every:
                 self._evaluate()
+                self._save()  # what is best is known from here on
         self._save()
         self._evaluate()
+        self._save()
         self._keep("last")
         self.close()
         return True
@@ -219,6 +222,7 @@ class Trainer:
             "episodes": self._window.state(),
             "best": self._best,
             "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None,
         }
         checkpoint.save(self._checkpoints, self._steps, content, self._config.keep)
 
@@ -233,8 +237,11 @@ class Trainer:
         step = int(self._group.least(torch.tensor(max(common or first, default=0))).item())
         if not step:
             return
-        own = self._known(self._group.rank).get(step)
-        self._restore(checkpoint.load(own or first[step], self._config.device), whole=own is not None)
+        own = self._known(self._group.rank)
+        self._restore(checkpoint.load(own.get(step) or first[step], self._config.device), whole=step in own)
+        for later, file in own.items():
+            if later > step:  # the others have none from there: the training goes another way from here
+                file.unlink(missing_ok=True)
 
     def _known(self, rank: int) -> dict[int, Path]:
         """Return a worker's checkpoints by their steps."""
@@ -260,6 +267,19 @@ class Trainer:
             self._collector.restore(content["collector"])
             self._window = EpisodeWindow(content["episodes"])
             torch.set_rng_state(content["random"].cpu())
+            if content.get("random_cuda") is not None:
+                torch.cuda.set_rng_state(content["random_cuda"].cpu(), self._device)
+
+
+def without_dropout(network: nn.Module) -> None:
+    """Let a network act and learn without dropout, so that what it does while learning is what it did.
+
+    Recurrent layers, which have none here, stay in training: on GPUs their gradients need that.
+    """
+    network.eval()
+    for part in network.modules():
+        if isinstance(part, nn.RNNBase):
+            part.train()
 
 
 def _check_scenes(env: Any, workers: int) -> None:

@@ -102,6 +102,32 @@ def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     assert "holds a run with another configuration (learning.clip" in other.stderr
 
 
+def test_a_mistake_that_is_mended_does_not_bar_the_folder(tmp_path: Path) -> None:
+    wrong = run_navagent("train", *SMALL, "--training.start_from", "absent.safetensors", data=tmp_path, cwd=tmp_path)
+    assert wrong.returncode == 2
+    mended = run_navagent("train", *SMALL, "--training.steps", "40", data=tmp_path, cwd=tmp_path)
+    assert mended.returncode == 0, mended.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_network_of_the_users_is_found_beside_the_command(workers: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from navagent.networks.architecture import SensorNetwork\n\n"
+        "@dataclass(frozen=True)\n"
+        "class Mine(SensorNetwork):\n"
+        "    memory: str = 'lstm'\n"
+    )
+    options = ("--training.steps", "40", "--workers", workers, "--training.agents", "4", "--name", "t")
+    small = (*SMALL[:4], "--training.learning.rollout_steps", "5")
+    network = ("--training.network", "mine.Mine", "--training.network.hidden_size", "24")
+    done = run_navagent("train", *small, *network, *options, data=tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert steps_done(tmp_path)[-1] == 40
+    with safe_open(tmp_path / "runs" / "t" / "last.safetensors", "pt") as weights:
+        assert weights.get_tensor("value.weight").shape == (1, 24)
+
+
 @pytest.mark.parametrize(
     ("name", "env"),
     [

@@ -141,7 +141,8 @@ def test_the_loss_is_what_its_definition_says() -> None:
             if not experience.valid[t, agent]:
                 continue
             if label >= 0:
-                inflects = t > 0 and not experience.begins[t, agent] and label != before
+                known = t > 0 and not experience.begins[t, agent] and bool(experience.valid[t - 1, agent])
+                inflects = known and label != before
                 w = 3.2 if inflects else 1.0
                 taught, weight = taught - w * log_all[t, agent, label], weight + w
             missed = 0.5 * (values[t, agent] - gained[t] - experience.values[t, agent]) ** 2
@@ -287,3 +288,21 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change() -> None:
     with pytest.raises(DivergedError, match="not finite"):
         Imitator(net, Learning(mini_batches=2), EVERYTHING, Alone()).update(broken)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_the_first_step_after_a_past_is_no_inflection() -> None:
+    imitator = Imitator(network(), Learning(), Imitation(inflection_weight=3.2), Alone())
+    labels = torch.tensor([0, 0, 1, 1, 2])[:, None]  # two rows of the past, which have no labels of their own
+    valid = torch.tensor([False, False, True, True, True])[:, None]
+    weights = imitator._weights(labels, torch.zeros(5, 1, dtype=torch.bool), valid)
+    assert weights[2:, 0].tolist() == pytest.approx([1, 1, 3.2])
+
+
+def test_reinforcement_acts_and_learns_without_dropout(tiny_data: Path, tmp_path: Path) -> None:
+    """With dropout in either, the probabilities of what was done would differ before anything is learned."""
+    asked = config(tiny_data, imitation=None, steps=60, learning=replace(ONE_STEP, rollout_steps=10))
+    asked = replace(asked, network=replace(asked.network, dropout=0.5), evaluate_options={"split": "val_unseen"})
+    told: list[dict[str, float]] = []
+    Trainer(asked, Alone(), tmp_path).run(on_update=lambda row: told.append(dict(row)))
+    assert told[0]["kl"] == pytest.approx(0, abs=1e-6)
+    assert told[0]["clip_fraction"] == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -15,7 +16,7 @@ from envs.houses.geodesic import Geodesic
 from envs.houses.lockstep import METRICS
 from envs.houses.motion import FORWARD, LEFT, RIGHT, STOP, walk
 from envs.houses.render import Renderer
-from envs.houses.tasks import TASKS
+from envs.houses.tasks import R2R, TASKS, EpisodeSet
 from envs.houses.textures import texture_atlas
 from envs.houses.vector import HouseVectorEnv
 from navagent.errors import ConfigError
@@ -223,6 +224,27 @@ def test_training_goes_through_the_houses_with_few_at_a_time() -> None:
         assert len(seeds) == 2
         held |= seeds
     assert held == set(range(5))
+
+
+def test_an_agent_whose_house_was_exchanged_stands_in_an_episode_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New houses have fewer episodes than old ones; until the agent's next step, it is asked all the same."""
+    made: list[EpisodeSet] = []
+
+    def fewer(self: R2R, *args: Any) -> EpisodeSet:
+        made.append(whole(self, *args))
+        few = slice(None if len(made) <= 2 else 1)
+        names = ("start", "heading", "goal", "shortest", "category", "texts", "words", "parts", "ends")
+        return replace(made[-1], **{name: getattr(made[-1], name)[few] for name in names})
+
+    whole = R2R.episodes
+    monkeypatch.setattr(R2R, "episodes", fewer)
+    env = batch("r2r", agents=2, houses=6, residents=2, house_steps=10, sensors=())
+    env.reset(seed=0)
+    for _ in range(60):
+        env.step(np.full(2, STOP))
+        assert env.words_now().shape[0] == len(env.texts) == 2
+        env.restore(env.state())
+    assert len(made) > 5
 
 
 def test_validation_plays_every_episode_once_before_any_twice() -> None:
