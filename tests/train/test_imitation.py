@@ -301,7 +301,8 @@ def test_the_first_step_after_a_past_is_no_inflection() -> None:
 def test_reinforcement_acts_and_learns_without_dropout(tiny_data: Path, tmp_path: Path) -> None:
     """With dropout in either, the probabilities of what was done would differ before anything is learned."""
     asked = config(tiny_data, imitation=None, steps=60, learning=replace(ONE_STEP, rollout_steps=10))
-    asked = replace(asked, network=replace(asked.network, dropout=0.5), evaluate_options={"split": "val_unseen"})
+    network = CandidateNetwork(hidden_size=16, word_size=8, dropout=0.5)
+    asked = replace(asked, network=network, evaluate_options={"split": "val_unseen"})
     told: list[dict[str, float]] = []
     Trainer(asked, Alone(), tmp_path).run(on_update=lambda row: told.append(dict(row)))
     assert told[0]["kl"] == pytest.approx(0, abs=1e-6)
