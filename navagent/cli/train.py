@@ -36,6 +36,9 @@ INTERRUPTED = 130
 _FREE = ("steps", "save_seconds", "keep", "threads", "device", "evaluate_steps", "evaluate_options")
 """What may differ when a training goes on; all else makes another training."""
 
+_KEPT = ("checkpoints/*/*.pt", "*.pt", "*.safetensors", "episodes.jsonl")
+"""What no other training may spoil; a folder without any is left from a command that failed before it began."""
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run `navagent train` and return its exit code."""
@@ -52,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
     shown = yaml.safe_load(parser.dump(options, skip_none=False))
     identity = {name: value for name, value in shown["training"].items() if name not in _FREE}
     with directory.writing():
-        begun = any((folder / "checkpoints").rglob("*.pt"))
+        begun = any(any(folder.glob(pattern)) for pattern in _KEPT)
         directory.claim(
             shown, identity, begun, "choose another --name, or delete that folder and what was learned there"
         )

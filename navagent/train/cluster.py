@@ -7,7 +7,6 @@ takes the others with it, and Ray starts all of them again from their newest com
 from __future__ import annotations
 
 import os
-import pickle
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import ray
 import ray.train
+from ray import cloudpickle
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -64,7 +64,8 @@ def train(
         trainer = TorchTrainer(
             _work,
             train_loop_config={
-                "config": pickle.dumps(config),  # a network of the user's is known to workers only once they look there
+                # Bytes, as a network of the user's is known to workers only once they have opened its folder.
+                "config": cloudpickle.dumps(config),  # type: ignore[no-untyped-call]
                 "folder": str(folder.resolve()),
                 "command": command,
                 "current": str(Path.cwd()),
@@ -99,7 +100,7 @@ def _work(options: dict[str, Any]) -> None:
     if current.is_dir():  # what the configuration names may lie relative to it
         os.chdir(current)
         open_current_folder()
-    trainer = new_trainer(pickle.loads(options["config"]), Together(), folder, options["command"])
+    trainer = new_trainer(cloudpickle.loads(options["config"]), Together(), folder, options["command"])
     trainer.run(stopping=(folder / STOP_FILE).exists)
 
 

@@ -113,9 +113,9 @@ class Trainer:
             if every and row["steps"] // every > (row["steps"] - row["new_steps"]) // every:
                 self._evaluate()
                 self._save()  # what is best is known from here on
-        self._save()
+        self._save()  # before the evaluation, which takes its time
         self._evaluate()
-        self._save()
+        self._save()  # and after it: what is best counts if the training is made longer
         self._keep("last")
         self.close()
         return True

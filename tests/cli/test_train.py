@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -100,6 +101,9 @@ def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     other = run_navagent("train", *SMALL, "--training.learning.clip", "0.1", data=tmp_path, cwd=tmp_path)
     assert other.returncode == 2
     assert "holds a run with another configuration (learning.clip" in other.stderr
+    shutil.rmtree(tmp_path / "runs" / "t" / "checkpoints")  # the weights alone are worth as much
+    other = run_navagent("train", *SMALL, "--training.learning.clip", "0.1", data=tmp_path, cwd=tmp_path)
+    assert other.returncode == 2
 
 
 def test_a_mistake_that_is_mended_does_not_bar_the_folder(tmp_path: Path) -> None:

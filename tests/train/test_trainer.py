@@ -15,6 +15,7 @@ from navagent.errors import ConfigError, DataError, RunError
 from navagent.networks.architecture import SensorNetwork
 from navagent.networks.weights import load
 from navagent.train.checkpoint import checkpoints
+from navagent.train.checkpoint import load as load_checkpoint
 from navagent.train.config import Learning, TrainConfig
 from navagent.train.group import Alone
 from navagent.train.trainer import Trainer
@@ -51,7 +52,9 @@ def test_a_training_ends_with_curve_checkpoint_and_score(tmp_path: Path) -> None
     for row in progress[:-1]:
         shares = [float(row[f"{name}_share"]) for name in ("simulation", "inference", "learning")]
         assert 0 < sum(shares) <= 1.001
-    assert len(checkpoints(tmp_path / "checkpoints" / "worker_0")) == 1
+    (last,) = checkpoints(tmp_path / "checkpoints" / "worker_0")
+    best = load_checkpoint(last)["best"]
+    assert best == pytest.approx(float(progress[-1]["evaluation_spl"]))  # what a longer training compares with
     assert (tmp_path / "best.safetensors").exists()
 
 
