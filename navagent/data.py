@@ -14,14 +14,18 @@ from navagent.errors import DataError
 DATA_VARIABLE = "NAVAGENT_DATA"
 
 
+def data_name(folder: str | None = None) -> str:
+    """Return what the data folder is called: the argument, else $NAVAGENT_DATA, else ./data."""
+    return folder or os.environ.get(DATA_VARIABLE) or "data"
+
+
 def data_root(folder: str | None = None) -> Path:
-    """Return the data folder: the argument, else $NAVAGENT_DATA, else ./data.
+    """Return the data folder, which is called as `data_name` says.
 
     Raises:
         DataError: The folder does not exist.
     """
-    chosen = folder or os.environ.get(DATA_VARIABLE) or "data"
-    root = Path(chosen).expanduser()
+    root = Path(data_name(folder)).expanduser()
     if not root.is_dir():
         raise DataError(
             f"The data folder '{root}' does not exist: set {DATA_VARIABLE} to the folder that holds r2r/, navgpt/ and "

@@ -143,8 +143,8 @@ def new_outcome(count: int) -> Outcome:
 @kernel
 def _draw(seed: int, agent: int, count: int, salt: int, sides: int) -> int:
     """Return a number from 0 to sides - 1 that depends on nothing but the arguments (SplitMix64)."""
-    state = np.uint64(seed)
-    for part in (agent, count, salt):
+    state = np.uint64(0)
+    for part in (seed, agent, count, salt):  # the seed mixed like the rest: else neighbouring seeds share streams
         state = (state ^ np.uint64(part)) + np.uint64(0x9E3779B97F4A7C15)
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

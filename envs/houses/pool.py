@@ -113,7 +113,7 @@ class Pool:
             self.stage.open[:] = self._open()
         if self._retiring is None or not (agents.over | (agents.house != self._retiring)).all():
             return
-        self.residents[self._retiring] = self._coming.result() if self._coming is not None else self._make(self._next)
+        self.residents[self._retiring] = self._newcomer(self._retiring)
         self._held[self._retiring] = self._next
         left = agents.house == self._retiring
         self._next, self._steps, self._retiring, self._coming = self._next + 1, 0, None, None
@@ -132,6 +132,15 @@ class Pool:
         floor = Floor.of(house)
         episodes = self._task.episodes(house, floor, self._atlas, self._plan, visit)
         return Resident(house, visit, floor, prepare(house, len(self._atlas)), episodes)
+
+    def _newcomer(self, place: int) -> Resident:
+        """Return the next house of the order; where no other resident than `place` has an episode, one that has."""
+        coming = self._coming.result() if self._coming is not None else self._make(self._next)
+        others = any(len(other.episodes.goal) for i, other in enumerate(self.residents) if i != place)
+        while not (others or len(coming.episodes.goal)):  # ends, at the latest with the house that leaves
+            self._next += 1
+            coming = self._make(self._next)
+        return coming
 
     def _called(self, place: int) -> tuple[int, int]:
         """Return seed and visit of the house at a place of the order, which is gone through again and again."""

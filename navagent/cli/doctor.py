@@ -12,13 +12,15 @@ from pathlib import Path
 
 from eval.summary import versions
 from navagent.cli.doctor_habitat import check_habitat
-from navagent.data import data_root
+from navagent.data import DATA_VARIABLE, data_name, data_root
 from navagent.errors import DataError
 
 TERMS = (
     "All of it derives from Matterport3D: read and accept its terms of use first "
     "(https://niessner.github.io/Matterport/, sign MP_TOS.pdf). It must not be passed on."
 )
+
+HOUSES = "Procedural houses (navagent eval --config configs/houses_follower.yaml) need no data."
 
 
 @dataclass(frozen=True)
@@ -128,15 +130,17 @@ def _models() -> None:
 
 def _data(folder: str | None) -> tuple[Path | None, bool]:
     """Print what was found of each data set; return the data folder and whether an R2R run is possible."""
+    named = data_name(folder)
     try:
         root: Path | None = data_root(folder)
         print(f"Data in {root}")
-    except DataError as error:
+    except DataError:
         root = None
-        print(f"Data: {error}")
+        print(f"Data: no folder '{named}' (name one by --data-dir or {DATA_VARIABLE}). What goes there:")
     whole = {data.folder: _data_set(data, root) for data in DATA_SETS}
     if not all(whole.values()):
         print(TERMS)
+    print(HOUSES)
     return root, whole["r2r"] and whole["r2r/connectivity"]
 
 

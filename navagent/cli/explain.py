@@ -19,6 +19,7 @@ _NOT_A_CLASS = (
     re.compile(r"expects a function or a callable class: .*Got value: (\S+)"),
 )
 _PLAIN = (
+    (re.compile(r"Expected a <class 'list'>\. Got value: (.*)"), r"takes a list: write '[\1]'"),
     (re.compile(r"Expected a <class '(\w+)'>\. Got value: (.*)"), r"expected \1, not '\2'"),
     (re.compile(r"Expected a typing\.Literal\[(.*)\]\. Got value: (.*)"), r"must be one of \1, not '\2'"),
     (re.compile(r"Not of type \w+: .*?does not conform to restriction v(.*)"), r"must be \1"),
@@ -66,7 +67,7 @@ def explain(message: str, flags: Sequence[str], command: str = "navagent eval") 
 def _no_such_class(where: str, kind: str, name: str, reason: str) -> str:
     known = sorted(name for package in BUILT_IN.get(kind, ()) for name in package.__all__)
     ours = f"one of ours ({', '.join(known)}) or " if known else ""
-    detail = "" if "dot import path" in reason else f" ({reason.split(': ')[-1].split('. Got')[0].rstrip('.')})"
+    detail = "" if "dot import path" in reason else f" ({reason.split('. Got')[0].split(': ')[-1].rstrip('.')})"
     hint = nearest(name.rsplit(".", 1)[-1], known)
     top = name.split(".")[0]
     if "." in name and top in {package.__name__ for package in OURS}:

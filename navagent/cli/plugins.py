@@ -23,7 +23,7 @@ import policies
 import policies.encoders
 import policies.navigators
 import policies.procedures
-from navagent.errors import ConfigError
+from navagent.errors import ConfigError, first_line
 
 BUILT_IN: Mapping[str, tuple[ModuleType, ...]] = {
     "policy": (policies,),
@@ -105,10 +105,16 @@ def _read_config(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"--config {file} cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"--config {file} is no YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"--config {file} is no YAML: {_what_is_wrong(error)}.") from error
     if not isinstance(content, dict):
         raise ConfigError(f"--config {file} holds no options: it must map option names to values, as in configs/.")
     return content
+
+
+def _what_is_wrong(error: yaml.YAMLError | ValueError) -> str:
+    """Return what is wrong with a file that is no YAML, with line and column if they are known."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if problem and mark else first_line(error)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 from abc import ABC, abstractmethod
 from datetime import timedelta
 
@@ -124,12 +124,14 @@ class Together(Group):
 
 
 def _counting_store(rank: int, size: int) -> TCPStore:
-    """Return a store of their own for the workers: a counter that can be read without waiting for anybody."""
-    address: list[object] = [None, None]
-    if rank == 0:
-        with socket.socket() as free:
-            free.bind(("", 0))
-            address = [socket.gethostbyname(socket.gethostname()) if size > 1 else "localhost", free.getsockname()[1]]
-    dist.broadcast_object_list(address, src=0)
-    host, port = str(address[0]), int(str(address[1]))
-    return TCPStore(host, port, size, is_master=rank == 0, timeout=timedelta(minutes=5))
+    """Return a store of their own for the workers: a counter that can be read without waiting for anybody.
+
+    It lies where the group itself met (Ray sets MASTER_ADDR to the first worker's address); a group that met in a
+    file is on one machine.
+    """
+    host, five_minutes = os.environ.get("MASTER_ADDR", "localhost"), timedelta(minutes=5)
+    first = rank == 0
+    store = TCPStore(host, 0, size, is_master=True, timeout=five_minutes, wait_for_workers=False) if first else None
+    port: list[object] = [store.port if store is not None else None]
+    dist.broadcast_object_list(port, src=0)
+    return store or TCPStore(host, int(str(port[0])), size, is_master=False, timeout=five_minutes)

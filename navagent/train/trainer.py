@@ -81,7 +81,7 @@ class Trainer:
         self._learns = self._learner()
         torch.manual_seed(config.seed * 10_007 + group.rank)  # weights are alike everywhere, actions are not
         self._collector = self._new_collector(config.seed * 1000 + group.rank)
-        self._steps, self._window, self._best = 0, EpisodeWindow(), -1.0
+        self._steps, self._evaluated, self._window, self._best = 0, 0, EpisodeWindow(), -1.0
         self._resume()
         self._log = Log(folder, self._steps) if group.rank == 0 else None
 
@@ -110,12 +110,13 @@ class Trainer:
                 self.close()
                 return False
             every = self._config.evaluate_steps
-            if every and row["steps"] // every > (row["steps"] - row["new_steps"]) // every:
+            if every and self._steps // every > self._evaluated // every:
                 self._evaluate()
                 self._save()  # what is best is known from here on
         self._save()  # before the evaluation, which takes its time
-        self._evaluate()
-        self._save()  # and after it: what is best counts if the training is made longer
+        if self._evaluated < self._steps:
+            self._evaluate()
+            self._save()  # and after it: what is best counts if the training is made longer
         self._keep("last")
         self.close()
         return True
@@ -184,11 +185,11 @@ class Trainer:
             if means["spl"] > self._best:
                 self._best = means["spl"]
                 self._keep("best")
+        self._evaluated = self._steps
         self._any(False)  # the others wait
 
     def _evaluation_env(self) -> Any:
-        options = {**self._config.evaluate_options, "trajectories": True}
-        return make_env(self._config, self._config.agents, 0, options)
+        return make_env(self._config, self._config.agents, 0, _evaluation_options(asdict(self._config)))
 
     def _keep(self, name: str) -> None:
         """Write the network as a weights file, on the first worker."""
@@ -220,6 +221,7 @@ class Trainer:
             "optimizer": self._learns.optimizer.state_dict(),
             "collector": self._collector.state(),
             "episodes": self._window.state(),
+            "evaluated": self._evaluated,
             "best": self._best,
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None,
@@ -262,13 +264,21 @@ class Trainer:
                 f"({first_line(error)}): give another --name."
             ) from error
         self._learns.optimizer.load_state_dict(content["optimizer"])
-        self._steps, self._best = content["steps"], content["best"]
+        self._steps = content["steps"]
+        if _evaluation_options(content["config"]) == _evaluation_options(asdict(self._config)):
+            self._best = content["best"]  # of the same episodes by the same rules
+            self._evaluated = content.get("evaluated", 0)  # older checkpoints do not say it
         if whole:
             self._collector.restore(content["collector"])
             self._window = EpisodeWindow(content["episodes"])
             torch.set_rng_state(content["random"].cpu())
             if content.get("random_cuda") is not None:
                 torch.cuda.set_rng_state(content["random_cuda"].cpu(), self._device)
+
+
+def _evaluation_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the evaluation's environment, from a configuration as a dict."""
+    return {**config["env_options"], **config["evaluate_options"], "trajectories": True}
 
 
 def without_dropout(network: nn.Module) -> None:

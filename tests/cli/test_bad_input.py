@@ -146,7 +146,12 @@ MISTAKES = {
         "set the environment",
     ),
     "mismatch": ((*RANDOM[:3], "--policy", "plugin.Seeing"), "Seeing needs rgb", "R2R does not give"),
-    "absent metric": ((*RANDOM, "--extra-metrics", "[plugin.nope]"), "--extra-metrics", "plugin.nope"),
+    "absent metric": (
+        (*RANDOM, "--extra-metrics", "[plugin.nope]"),
+        "--extra-metrics plugin.nope",
+        "module 'plugin' has no attribute 'nope'",
+    ),
+    "metric without brackets": ((*RANDOM, "--extra-metrics", "plugin.spl"), "--extra-metrics", "write '[plugin.spl]'"),
     "absent prices": ((*RANDOM, "--prices", "nope.yaml"), "nope.yaml", "cannot be read"),
     "negative budget": ((*RANDOM, "--budget-usd", "-3"), "--budget-usd", "must be >=0"),
     "no run to report": (("report", "."), "is no run", "episodes.jsonl"),

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from navagent.train.group import Alone, Group
+import pytest
+import torch.distributed as dist
+from torch.multiprocessing.spawn import spawn
+
+from navagent.train.group import Alone, Group, Together
 
 
 class Scripted(Alone):
@@ -30,3 +34,22 @@ def test_a_straggler_is_cut_once_a_quarter_is_done_and_six_in_ten_have_finished(
 
 def test_alone_nobody_is_cut() -> None:
     assert not Alone().enough(127, 128)
+
+
+def count(rank: int, folder: Path) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    group, found = Together(), []
+    for finishing in ((0,), (0, 1), ()):
+        group.begin_rollout()
+        if rank in finishing:
+            group.finish_rollout()
+        dist.barrier()
+        found.append(group.finished())
+        dist.barrier()
+    (folder / f"{rank}.txt").write_text(str(found))
+    dist.destroy_process_group()
+
+
+def test_every_worker_knows_how_many_have_finished_this_rollout(tmp_path: Path) -> None:
+    spawn(count, (tmp_path,), nprocs=2)
+    assert [(tmp_path / f"{rank}.txt").read_text() for rank in (0, 1)] == ["[1, 2, 0]"] * 2

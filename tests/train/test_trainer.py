@@ -16,6 +16,7 @@ from navagent.networks.architecture import SensorNetwork
 from navagent.networks.weights import load
 from navagent.train.checkpoint import checkpoints
 from navagent.train.checkpoint import load as load_checkpoint
+from navagent.train.checkpoint import save as save_checkpoint
 from navagent.train.config import Learning, TrainConfig
 from navagent.train.group import Alone
 from navagent.train.trainer import Trainer
@@ -82,6 +83,39 @@ def test_a_stopped_training_goes_on_to_the_same_bits(config: TrainConfig, tmp_pa
     for one, other in zip(rows(tmp_path / "whole"), rows(tmp_path / "parts"), strict=True):
         kept = {name: value for name, value in one.items() if not name.endswith(timing)}
         assert kept == {name: other[name] for name in kept}
+
+
+def evaluated(folder: Path) -> list[int]:
+    return [int(row["steps"]) for row in rows(folder) if row.get("evaluation_spl")]
+
+
+def test_an_evaluation_that_was_due_at_a_stop_is_made_up_for(tmp_path: Path) -> None:
+    config = replace(SMALL, evaluate_steps=160)
+    asked = iter([False, False, False, True])
+    Trainer(config, Alone(), tmp_path).run(stopping=lambda: next(asked))
+    assert evaluated(tmp_path) == []
+    Trainer(config, Alone(), tmp_path).run()
+    assert evaluated(tmp_path) == [200, 320, 400]
+
+
+def test_what_is_evaluated_is_not_evaluated_again(tmp_path: Path) -> None:
+    config = replace(SMALL, evaluate_steps=200)
+    Trainer(config, Alone(), tmp_path).run()
+    assert Trainer(config, Alone(), tmp_path).run()
+    assert evaluated(tmp_path) == [200, 400]
+
+
+def test_other_episodes_to_evaluate_on_make_another_best_network(tmp_path: Path) -> None:
+    Trainer(SMALL, Alone(), tmp_path).run()
+    content = load_checkpoint(checkpoints(tmp_path / "checkpoints" / "worker_0")[-1])
+    save_checkpoint(tmp_path / "checkpoints" / "worker_0", 400, {**content, "best": 2.0}, keep=3)  # none gets there
+
+    def best_steps(config: TrainConfig) -> int:
+        Trainer(config, Alone(), tmp_path).run()
+        return load(tmp_path / "best.safetensors")[1].steps
+
+    assert best_steps(replace(SMALL, steps=440)) == 400
+    assert best_steps(replace(SMALL, steps=480, evaluate_options={"split": "val_seen"})) == 480
 
 
 @pytest.mark.parametrize(

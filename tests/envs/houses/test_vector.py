@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from envs.houses.floor import Floor
 from envs.houses.generate import generate
 from envs.houses.geodesic import Geodesic
+from envs.houses.house import House
 from envs.houses.lockstep import METRICS
 from envs.houses.motion import FORWARD, LEFT, RIGHT, STOP, walk
 from envs.houses.render import Renderer
@@ -245,6 +246,44 @@ def test_an_agent_whose_house_was_exchanged_stands_in_an_episode_that_there_is(m
         assert env.words_now().shape[0] == len(env.texts) == 2
         env.restore(env.state())
     assert len(made) > 5
+
+
+def test_a_house_without_episodes_is_passed_over_where_it_would_be_the_only_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_in_odd_houses(self: R2R, house: House, *args: Any) -> EpisodeSet:
+        found = whole(self, house, *args)
+        names = ("start", "heading", "goal", "shortest", "category", "texts", "words", "parts", "ends")
+        return replace(found, **{name: getattr(found, name)[:0] for name in names}) if house.seed % 2 else found
+
+    whole = R2R.episodes
+    monkeypatch.setattr(R2R, "episodes", none_in_odd_houses)
+    env = batch("r2r", agents=1, houses=6, residents=1, house_steps=10, sensors=())
+    seed = next(seed for seed in range(9) if np.random.default_rng(seed).permutation(6)[0] % 2 == 0)
+    env.reset(seed=seed)
+    lived_in = []
+    for _ in range(60):
+        env.step(np.full(1, STOP))
+        env.restore(env.state())
+        lived_in.append(env._pool.residents[0].house.seed)
+    assert set(lived_in) == {0, 2, 4}
+
+
+def test_agents_of_neighbouring_seeds_play_different_episodes() -> None:
+    """Workers of a training have such seeds: drawn the same, they would only repeat each other."""
+
+    def played(seed: int) -> set[tuple[tuple[int, int], ...]]:
+        env = batch(agents=8, sensors=())
+        env.reset(seed=seed)
+        begun = []
+        for _ in range(6):
+            agents = env.state()["agents"]
+            begun.append(list(zip(agents["house"].tolist(), agents["episode"].tolist(), strict=True)))
+            env.step(np.full(8, STOP))
+            env.step(np.full(8, STOP))
+        return set(zip(*begun, strict=True))
+
+    assert len(played(0) | played(1) | played(2)) == 24
 
 
 def test_validation_plays_every_episode_once_before_any_twice() -> None:
