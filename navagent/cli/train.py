@@ -23,8 +23,8 @@ from navagent.cli.options import parse
 from navagent.cli.plugins import import_named
 from navagent.current_folder import open_current_folder
 from navagent.errors import ConfigError
-from navagent.networks.vlm.architecture import VLMNetwork  # noqa: F401 (so that its name alone is known)
 from navagent.train.config import TrainConfig
+from policies.vlm.architecture import VLMNetwork  # noqa: F401 (so that its name alone is known)
 
 DESCRIPTION = (
     "Train a policy by PPO, with --workers by DD-PPO, or by imitation of an oracle. The same command resumes a "

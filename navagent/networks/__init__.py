@@ -10,7 +10,6 @@ _MODULES = {
     "CandidateNetwork": "navagent.networks.architecture",
     "PolicyNetwork": "navagent.networks.policy_network",
     "SensorNetwork": "navagent.networks.architecture",
-    "VLMNetwork": "navagent.networks.vlm.architecture",
 }
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "CandidateNetwork",
     "PolicyNetwork",
     "SensorNetwork",
-    "VLMNetwork",
 ]
 
 __getattr__ = exports(__name__, _MODULES)

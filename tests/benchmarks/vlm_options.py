@@ -19,12 +19,12 @@ from typing import Any
 import torch
 import transformers
 
-from navagent.networks.vlm.architecture import SMALL, Connector, History, Language, Plan, Tower, VLMNetwork
 from navagent.train.config import Imitation, Learning, TrainConfig
 from navagent.train.evaluation import play_split
 from navagent.train.group import Alone
 from navagent.train.kinds import new_trainer
 from navagent.train.trainer import make_env
+from policies.vlm.architecture import SMALL, Connector, History, Language, Plan, Tower, VLMNetwork
 from tests.tiny_models import make_siglip, make_tokenizer
 
 HOUSES = {"size": (64, 32), "houses": 8, "residents": 8, "max_steps": 200}

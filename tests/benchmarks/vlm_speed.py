@@ -19,7 +19,7 @@ from gymnasium import spaces
 
 from navagent.instructions import InstructionSpace
 from navagent.networks.policy_network import PolicyNetwork
-from navagent.networks.vlm.architecture import SMALL, Language, VLMNetwork
+from policies.vlm.architecture import SMALL, Language, VLMNetwork
 
 SIZES: dict[str, dict[str, Any]] = {
     "small": SMALL,

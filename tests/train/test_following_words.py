@@ -20,11 +20,11 @@ from envs.houses.words import WORDS
 from envs.r2r.vector import GraphVectorEnv
 from navagent.errors import ConfigError
 from navagent.networks.architecture import Architecture, CandidateNetwork, CrossModalNetwork, SensorNetwork
-from navagent.networks.vlm.architecture import Connector, Language, Tower, VLMNetwork
 from navagent.train.config import Imitation, Learning, TrainConfig
 from navagent.train.group import Alone, Group, Together
 from navagent.train.imitation import Guide, ImitationTrainer, Imitator, Narrator, _untold
 from navagent.train.rollouts import Collector, Rollout
+from policies.vlm.architecture import Connector, Language, Tower, VLMNetwork
 from tests.train.test_vlm_training import LLAMA
 
 SEQ2SEQ = SensorNetwork(hidden_size=16, convolutions="normed")

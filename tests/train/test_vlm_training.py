@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
 
-from navagent.networks.vlm.architecture import Connector, Language, Tower, VLMNetwork
 from navagent.train.config import Learning, TrainConfig
 from navagent.train.group import Alone
 from navagent.train.trainer import Trainer
+from policies.vlm.architecture import Connector, Language, Tower, VLMNetwork
 
 LLAMA = {
     "model_type": "llama",

@@ -16,11 +16,11 @@ from transformers.utils import constants
 from navagent.checkpoints import find_checkpoint, load_config, load_model
 from navagent.errors import ConfigError
 from navagent.networks.policy_network import Observations
-from navagent.networks.vlm.architecture import Tower
-from navagent.networks.vlm.frozen import keep_out
-from navagent.networks.vlm.mae_file import load_mae_file
-from navagent.networks.vlm.pictures import resized, stacked
-from navagent.networks.vlm.towers import VisionTower, picture_size
+from policies.vlm.architecture import Tower
+from policies.vlm.frozen import keep_out
+from policies.vlm.mae_file import load_mae_file
+from policies.vlm.pictures import resized, stacked
+from policies.vlm.towers import VisionTower, picture_size
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from gymnasium import spaces
 transformers = pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
 
 from navagent.errors import ConfigError  # noqa: E402
-from navagent.networks.vlm.architecture import Tower  # noqa: E402
-from navagent.networks.vlm.pretrained import PretrainedTower  # noqa: E402
-from tests.networks.vlm.made_up import SPACE, build, by_steps, observed  # noqa: E402
+from policies.vlm.architecture import Tower  # noqa: E402
+from policies.vlm.pretrained import PretrainedTower  # noqa: E402
+from tests.policies.vlm.made_up import SPACE, build, by_steps, observed  # noqa: E402
 from tests.tiny_models import SIDE, make_clip, make_llama, make_siglip  # noqa: E402
 
 SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": SIDE, "patch_size": 14}

@@ -17,9 +17,9 @@ from torch.nn import functional
 transformers = pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
 
 from navagent.errors import ConfigError  # noqa: E402
-from navagent.networks.vlm.architecture import Tower  # noqa: E402
-from navagent.networks.vlm.pretrained import PretrainedTower  # noqa: E402
-from tests.networks.vlm.made_up import SPACE, observed  # noqa: E402
+from policies.vlm.architecture import Tower  # noqa: E402
+from policies.vlm.pretrained import PretrainedTower  # noqa: E402
+from tests.policies.vlm.made_up import SPACE, observed  # noqa: E402
 
 WIDTH, HEADS, DEPTH, PATCH, ROWS = 384, 6, 2, 8, 3
 """ViT-S's width and heads; everything else is small."""

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 transformers = pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
 
-from navagent.networks.vlm.architecture import Language  # noqa: E402
-from navagent.networks.vlm.plan import NOTHING, packed, unpacked  # noqa: E402
-from navagent.networks.vlm.policy import VLMPolicy  # noqa: E402
-from tests.networks.vlm.made_up import build, observed  # noqa: E402
+from policies.vlm.architecture import Language  # noqa: E402
+from policies.vlm.plan import NOTHING, packed, unpacked  # noqa: E402
+from policies.vlm.policy import VLMPolicy  # noqa: E402
+from tests.policies.vlm.made_up import build, observed  # noqa: E402
 from tests.tiny_models import make_llama  # noqa: E402
 
 PLANNED: dict[str, Any] = {"connector__kind": "qformer", "connector__layers": 2, "plan__tokens": 5}

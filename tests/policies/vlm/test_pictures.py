@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 import torch
 
-from navagent.networks.vlm.pictures import resized
+from policies.vlm.pictures import resized
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 60), (60, 40), (50, 50)])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from navagent.networks.vlm.architecture import History
-from navagent.networks.vlm.connectors import LatentLayer
+from policies.vlm.architecture import History
+from policies.vlm.connectors import LatentLayer
 
 
 class TemporalPooling(nn.Module):

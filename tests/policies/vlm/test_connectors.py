@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from navagent.networks.vlm.architecture import Connector, History
-from navagent.networks.vlm.connectors import Projection, QFormer, Resampler, connector
-from navagent.networks.vlm.history import TemporalPooling
+from policies.vlm.architecture import Connector, History
+from policies.vlm.connectors import Projection, QFormer, Resampler, connector
+from policies.vlm.history import TemporalPooling
 
 
 def _sizes(kind: str) -> list[tuple[int, ...]]:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from navagent.networks.encoders import convolutions, planes
 from navagent.networks.policy_network import Observations
-from navagent.networks.vlm.architecture import Tower
-from navagent.networks.vlm.pictures import CHANNELS, resized, stacked
+from policies.vlm.architecture import Tower
+from policies.vlm.pictures import CHANNELS, resized, stacked
 
 
 class VisionTower(nn.Module, ABC):

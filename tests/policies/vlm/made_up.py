@@ -12,7 +12,7 @@ from torch import Tensor
 
 from navagent.instructions import InstructionSpace
 from navagent.networks.policy_network import Observations, PolicyNetwork
-from navagent.networks.vlm.architecture import Connector, History, Language, Tower, VLMNetwork
+from policies.vlm.architecture import Connector, History, Language, Tower, VLMNetwork
 
 SIDE, WORDS, ACTIONS = 40, ("<pad>", "<unk>", "<s>", "walk", "to", "the", "kitchen", "."), 4
 

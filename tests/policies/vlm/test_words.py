@@ -14,7 +14,7 @@ transformers = pytest.importorskip("transformers", reason='needs transformers: p
 
 from envs.houses.words import WORDS, tokens  # noqa: E402
 from navagent.errors import ConfigError  # noqa: E402
-from navagent.networks.vlm.words import OwnWords, Pieces  # noqa: E402
+from policies.vlm.words import OwnWords, Pieces  # noqa: E402
 from tests.tiny_models import make_tokenizer  # noqa: E402
 
 

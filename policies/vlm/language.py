@@ -12,8 +12,8 @@ from transformers.cache_utils import Cache
 
 from navagent.checkpoints import find_checkpoint, load_config, load_model
 from navagent.errors import ConfigError
-from navagent.networks.vlm.architecture import SMALL, Language
-from navagent.networks.vlm.frozen import keep_out
+from policies.vlm.architecture import SMALL, Language
+from policies.vlm.frozen import keep_out
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -66,7 +66,7 @@ class LanguageModel(nn.Module):
         if tuning == "frozen":
             self.model.requires_grad_(False)
         elif tuning == "lora":
-            importlib.import_module("navagent.networks.vlm.lora").add(self.model, options.lora_rank, options.lora_alpha)
+            importlib.import_module("policies.vlm.lora").add(self.model, options.lora_rank, options.lora_alpha)
         if self.folder is not None and tuning != "full":
             keep_out(self, self.folder)
         self.train()

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from navagent.networks.vlm.architecture import Connector
-from navagent.networks.vlm.attention import Attention, feed_forward
+from policies.vlm.architecture import Connector
+from policies.vlm.attention import Attention, feed_forward
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 

@@ -15,14 +15,14 @@ from navagent.errors import ConfigError
 from navagent.instructions import InstructionSpace
 from navagent.networks.encoders import Encoder
 from navagent.networks.policy_network import Observations, PolicyNetwork
-from navagent.networks.vlm.architecture import Tower, VLMNetwork
-from navagent.networks.vlm.connectors import QFormer, connector
-from navagent.networks.vlm.history import TemporalPooling
-from navagent.networks.vlm.language import Beside, Into, LanguageModel
-from navagent.networks.vlm.places import Places, of_instructions, of_ring, of_slots, seen
-from navagent.networks.vlm.plan import NOTHING, PlanWriter, packed, unpacked
-from navagent.networks.vlm.towers import ConvolutionTower, TransformerTower, Views, VisionTower
-from navagent.networks.vlm.words import OwnWords, Pieces
+from policies.vlm.architecture import Tower, VLMNetwork
+from policies.vlm.connectors import QFormer, connector
+from policies.vlm.history import TemporalPooling
+from policies.vlm.language import Beside, Into, LanguageModel
+from policies.vlm.places import Places, of_instructions, of_ring, of_slots, seen
+from policies.vlm.plan import NOTHING, PlanWriter, packed, unpacked
+from policies.vlm.towers import ConvolutionTower, TransformerTower, Views, VisionTower
+from policies.vlm.words import OwnWords, Pieces
 
 _BASE = 256
 """Numbers up to here are exact in bfloat16, so an episode's steps are counted in two digits to this base."""
@@ -337,7 +337,7 @@ def _tower(options: Tower, space: spaces.Dict) -> VisionTower:
     if options.views > 1:
         return Views(options.views, lambda one: _tower(replace(options, views=1), one), space)
     if options.kind == "pretrained":
-        tower: VisionTower = importlib.import_module("navagent.networks.vlm.pretrained").PretrainedTower(options, space)
+        tower: VisionTower = importlib.import_module("policies.vlm.pretrained").PretrainedTower(options, space)
         return tower
     return (ConvolutionTower if options.kind == "cnn" else TransformerTower)(options, space)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from navagent.networks.vlm.architecture import Plan
-from navagent.networks.vlm.language import Into, LanguageModel
-from navagent.networks.vlm.words import prompt_tokens
+from policies.vlm.architecture import Plan
+from policies.vlm.language import Into, LanguageModel
+from policies.vlm.words import prompt_tokens
 
 _BASE, _DIGITS = 256, 3
 """Tokens are kept as digits that are exact in bfloat16; three of them count further than any vocabulary."""

@@ -179,7 +179,7 @@ class VLMNetwork(Architecture):
             raise ValueError("language models need transformers, and it Python 3.11: pip install 'navagent[vision]'")
         if self.language.tuning == "lora" and importlib.util.find_spec("peft") is None:
             raise ValueError("language.tuning lora needs peft: pip install peft")
-        network: PolicyNetwork = importlib.import_module("navagent.networks.vlm.policy").VLMPolicy(self, space, actions)
+        network: PolicyNetwork = importlib.import_module("policies.vlm.policy").VLMPolicy(self, space, actions)
         return network
 
     def _check(self) -> None:

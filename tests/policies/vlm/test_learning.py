@@ -14,10 +14,10 @@ transformers = pytest.importorskip("transformers", reason='needs transformers: p
 
 from navagent.networks import weights  # noqa: E402
 from navagent.networks.policy_network import PolicyNetwork  # noqa: E402
-from navagent.networks.vlm.architecture import Connector, Language, VLMNetwork  # noqa: E402
-from navagent.networks.vlm.connectors import connector  # noqa: E402
 from navagent.networks.weights import ModelCard  # noqa: E402
-from tests.networks.vlm.made_up import ACTIONS, LLAMA, SPACE, TINY, build, observed  # noqa: E402
+from policies.vlm.architecture import Connector, Language, VLMNetwork  # noqa: E402
+from policies.vlm.connectors import connector  # noqa: E402
+from tests.policies.vlm.made_up import ACTIONS, LLAMA, SPACE, TINY, build, observed  # noqa: E402
 from tests.tiny_models import make_llama  # noqa: E402
 
 LLAMA_7B: dict[str, Any] = {

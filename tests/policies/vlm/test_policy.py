@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
 
-from navagent.networks.vlm.architecture import History
 from navagent.train.precision import MixedPrecision
-from tests.networks.vlm.made_up import ACTIONS, GPT2, LLAMA, SPACE, build, by_steps, observed
+from policies.vlm.architecture import History
+from tests.policies.vlm.made_up import ACTIONS, GPT2, LLAMA, SPACE, build, by_steps, observed
 
 FOUR_VIEWS: dict[str, Any] = {
     "tower__kind": "vit",
