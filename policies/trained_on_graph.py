@@ -40,7 +40,7 @@ class TrainedOnGraph(Policy):
         device: cpu, cuda, cuda:1 ...; auto is the first GPU if there is one.
 
     Raises:
-        ConfigError: There is no such file or device, or the network was trained elsewhere.
+        ConfigError: There is no such file or device, the network was trained elsewhere, or the describer needs to see.
         DataError: The file is damaged, or the texts or room labels are absent.
     """
 
@@ -64,7 +64,11 @@ class TrainedOnGraph(Policy):
         texts = card.env_options.get("texts", "captions")
         if describer is None and texts != "none":
             describer = NavGPTTexts(data_dir, captions=texts == "captions")
-        self.needs |= describer.needs if describer is not None else frozenset()
+        if describer is not None and describer.needs - self.needs:
+            raise ConfigError(
+                f"{type(describer).__name__} needs {', '.join(sorted(describer.needs - self.needs))}, and this policy "
+                "has whole places described, not what is seen from one: give it a describer of stored texts."
+            )
         self._labels = RoomLabels(data_dir) if "rooms" in card.space.spaces else None
         self.privileged = self._labels is not None or (describer is not None and describer.privileged)
         self._describer, self._sample, self._seed = describer, sample, seed

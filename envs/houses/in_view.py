@@ -77,7 +77,7 @@ THIRDS = 3
 """Parts of a view, from left to right."""
 
 _PIXELS = 24
-"""Of a view's sides: a pixel is 3.75 degrees wide at an angle of view of 90, a chair (0.5 m) at 5 m one and a half."""
+"""Of a view's width: a pixel is 3.75 degrees wide at an angle of view of 90, a chair (0.5 m) at 5 m one and a half."""
 
 
 class InView:
@@ -95,7 +95,12 @@ class InView:
         self._kinds = np.concatenate(tables)
 
     def of(
-        self, house: NDArray[np.int64], cameras: NDArray[np.float64], headings: NDArray[np.float64], hfov: float
+        self,
+        house: NDArray[np.int64],
+        cameras: NDArray[np.float64],
+        headings: NDArray[np.float64],
+        hfov: float,
+        proportion: float,
     ) -> NDArray[np.bool_]:
         """Return (N, `THIRDS` * kinds): for the left, middle and right third of each view, which `KINDS` are in it.
 
@@ -103,9 +108,11 @@ class InView:
             house: (N,) which house each camera is in.
             cameras: (N, 3) metres.
             headings: (N,) radians.
-            hfov: Horizontal angle of view, radians; views are square.
+            hfov: Horizontal angle of view, radians.
+            proportion: Of a view's height to its width.
         """
-        views = self._renderer.render(house, cameras, headings, 0.0, _PIXELS, _PIXELS, hfov, ("semantic",))["semantic"]
+        height = max(1, round(_PIXELS * proportion))
+        views = self._renderer.render(house, cameras, headings, 0.0, _PIXELS, height, hfov, ("semantic",))["semantic"]
         found = np.zeros((len(views), THIRDS, len(KINDS) + 1), np.bool_)
         _mark(views, self._first[house], self._kinds, found)
         return found[:, :, :-1].reshape(len(views), -1)

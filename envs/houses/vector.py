@@ -238,9 +238,9 @@ class HouseVectorEnv(VectorEnv[Arrays, NDArray[np.int64], NDArray[Any]]):
         """Return which kinds of objects and rooms each agent sees now (`envs.houses.in_view`), (num_envs, labels)."""
         self._cameras[:, :2] = self._agents.position
         houses = [resident.house for resident in self._pool.residents]
-        looking = InView(houses, self._pool.renderer)
+        looking, proportion = InView(houses, self._pool.renderer), self._size[0] / self._size[1]
         headings = (self._agents.heading + turn for turn in headings_around(self._views, self._hfov))
-        shown = [looking.of(self._agents.house, self._cameras, heading, self._hfov) for heading in headings]
+        shown = [looking.of(self._agents.house, self._cameras, facing, self._hfov, proportion) for facing in headings]
         return np.concatenate(shown, axis=1)
 
     def words_now(self) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from navagent.networks.cores import Core
 from navagent.networks.encoders import Encoder
-from navagent.networks.policy_network import Observations, PolicyNetwork
+from navagent.networks.policy_network import Observations, PolicyNetwork, decide
 
 
 class ActorCritic(PolicyNetwork):
@@ -39,7 +39,7 @@ class ActorCritic(PolicyNetwork):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return log-probabilities, values and the next state."""
         features, state = self.core.step(self.encoder(observations, last_actions), state, begins)
-        logits, values = self._heads(features)
+        logits, values = decide(self.policy, self.value, features)
         return torch.log_softmax(logits, dim=-1), values, state
 
     def forward(
@@ -57,16 +57,10 @@ class ActorCritic(PolicyNetwork):
         flat = {name: values.flatten(0, 1) for name, values in observations.items()}
         features = self.encoder(flat, last_actions.flatten()).view(length, agents, -1)
         features = self.core.stretch(features, state, begins)
-        return *self._heads(features), features[:, :, None]
+        return *decide(self.policy, self.value, features), features[:, :, None]
 
     def picture_features(self, observations: Observations) -> Tensor:
         """Return the pictures' part of what the encoder finds."""
         assert self.encoder.pictures is not None
         found: Tensor = self.encoder.pictures(observations)
         return found[:, None]
-
-    def _heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits and values in the weights' precision, under autocast too: probabilities' ratios need it."""
-        with torch.autocast(features.device.type, enabled=False):
-            features = features.to(self.policy.weight.dtype)
-            return self.policy(features), self.value(features)[..., 0]

@@ -163,8 +163,8 @@ class CandidatePolicy(PolicyNetwork):
         sight = self._see(observations, {name: observations[name].long() for name in self._words})
         state = torch.where(begins[:, None], reading.summary, state)
         thought, state = self._think(reading, sight, state)
-        logits = self._score(observations, sight, thought)
-        return torch.log_softmax(logits, dim=-1), self.judge(thought.thought)[:, 0], state
+        logits, values = self._decide(observations, sight, thought)
+        return torch.log_softmax(logits, dim=-1), values, state
 
     def forward(
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
@@ -189,7 +189,7 @@ class CandidatePolicy(PolicyNetwork):
             thought, memory = self._think(reading, Sight(*parts), memory)
             thoughts.append(thought)
         thought = Thought(*(torch.cat(values) for values in zip(*thoughts, strict=True)))
-        logits, values = self._score(seen, sight, thought), self.judge(thought.thought)
+        logits, values = self._decide(seen, sight, thought)
         back = torch.argsort(rows)
         return logits[back].view(length, agents, -1), values[back].view(length, agents)
 
@@ -308,6 +308,14 @@ class CandidatePolicy(PolicyNetwork):
             parts.append(self.map.recall(told, sight.exist, dropped))
         thought = self.drop(torch.tanh(self.think(torch.cat(parts, dim=-1))))
         return Thought(thought, matched, fitting, told), torch.cat([hidden, cell], dim=-1)
+
+    def _decide(self, observations: Observations, sight: Sight, thought: Thought) -> tuple[Tensor, Tensor]:
+        """Return logits and values in the weights' precision, under autocast too: probabilities' ratios need it."""
+        like = self.choose.weight
+        with torch.autocast(like.device.type, enabled=False):
+            sight = Sight(*(part.to(like.dtype) if part.is_floating_point() else part for part in sight))
+            thought = Thought(*(part.to(like.dtype) for part in thought))
+            return self._score(observations, sight, thought), self.judge(thought.thought)[:, 0]
 
     def _score(self, observations: Observations, sight: Sight, thought: Thought) -> Tensor:
         """Return (B, actions) logits: of STOP, the candidates and the map's viewpoints."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from navagent.networks.cores import Recurrent
 from navagent.networks.encoders import Encoder, PictureEncoder
 from navagent.networks.instruction_encoder import InstructionEncoder
-from navagent.networks.policy_network import Observations, PolicyNetwork
+from navagent.networks.policy_network import Observations, PolicyNetwork, decide
 
 
 class CrossModal(PolicyNetwork):
@@ -75,8 +75,8 @@ class CrossModal(PolicyNetwork):
         features, after_second = self.second.step(
             self._fused(observations, seen, maps, followed), before_second, begins
         )
-        log_probabilities = torch.log_softmax(self.policy(features), dim=-1)
-        return log_probabilities, self.value(features)[:, 0], torch.cat([after_first, after_second], dim=1)
+        logits, values = decide(self.policy, self.value, features)
+        return torch.log_softmax(logits, dim=-1), values, torch.cat([after_first, after_second], dim=1)
 
     def forward(
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
@@ -96,7 +96,7 @@ class CrossModal(PolicyNetwork):
         followed = self.first.stretch(seen.view(length, agents, -1), before_first, begins).flatten(0, 1)
         fused = self._fused(flat, seen, maps, followed).view(length, agents, -1)
         features = self.second.stretch(fused, before_second, begins)
-        return self.policy(features), self.value(features)[..., 0], features[:, :, None]
+        return *decide(self.policy, self.value, features), features[:, :, None]
 
     def picture_features(self, observations: Observations) -> Tensor:
         """Return the pictures' summary."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 Observations = Mapping[str, Tensor]
@@ -69,3 +70,16 @@ class PolicyNetwork(nn.Module, ABC):
         Their shape is (B, `picture_views`, `picture_size`).
         """
         raise NotImplementedError
+
+
+def decide(policy: nn.Linear, value: nn.Linear, features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return logits and values in the heads' precision, under autocast too: probabilities' ratios need it."""
+    with torch.autocast(features.device.type, enabled=False):
+        features = features.to(policy.weight.dtype)
+        return policy(features), value(features)[..., 0]
+
+
+def beside(network: nn.Module, layer: nn.Linear) -> nn.Linear:
+    """Return a layer that learns beside a network: where that is, and in its precision or, if that is less, float32."""
+    weight = next(network.parameters())
+    return layer.to(weight.device, torch.promote_types(weight.dtype, torch.float32))

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from navagent.errors import ConfigError
-from navagent.networks.policy_network import Observations, PolicyNetwork
+from navagent.networks.policy_network import Observations, PolicyNetwork, beside
 from navagent.train.advantages import advantages
 from navagent.train.config import Imitation, Learning, TrainConfig
 from navagent.train.descent import Descent
@@ -125,7 +125,7 @@ class Narrator(nn.Module):
         if not network.thought_size:
             raise ConfigError("imitation.telling_weight needs a network that shows its thoughts (with_thoughts).")
         self.network = network
-        self.last = nn.Linear(network.thought_size, words).to(next(network.parameters()))
+        self.last = beside(network, nn.Linear(network.thought_size, words))
 
     def forward(
         self, observations: Observations, last_actions: Tensor, state: Tensor, begins: Tensor
@@ -246,10 +246,12 @@ class Imitator:
     def _weights(self, labels: Tensor, begins: Tensor, valid: Tensor) -> Tensor:
         """Return (T, N) inflection weights: labels that differ from the one before in their episode count more.
 
-        What the label before a rollout's first step was is not known, with a past in front either.
+        So does an episode's first (VLN-CE, `dagger_trainer.py`). What the label before a rollout's first step was is
+        not known, with a past in front either.
         """
         weights = torch.ones(labels.shape, device=labels.device)
         if self._imitation.inflection_weight != 1.0:
+            weights[begins & valid] = self._imitation.inflection_weight
             inflects = (labels[1:] != labels[:-1]) & ~begins[1:] & valid[:-1]
             weights[1:][inflects] = self._imitation.inflection_weight
         return weights

@@ -22,7 +22,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from navagent.errors import ConfigError
-from navagent.networks.policy_network import Observations, PolicyNetwork
+from navagent.networks.policy_network import Observations, PolicyNetwork, beside
 from navagent.train.config import Imitation, Learning
 from navagent.train.descent import Descent
 from navagent.train.group import Group
@@ -106,11 +106,11 @@ class Teller(nn.Module):
                 f"The network sees {network.picture_views} views one by one, which the environment's pictures are not "
                 "made of: set the network's tower.views to the environment's views."
             )
-        self.network, self.last = network, nn.Linear(network.picture_size, share).to(next(network.parameters()))
+        self.network, self.last = network, beside(network, nn.Linear(network.picture_size, share))
 
     def forward(self, observations: Observations) -> Tensor:
         """Return (B, labels) logits of (B, ...) observations."""
-        told: Tensor = self.last(self.network.picture_features(observations))
+        told: Tensor = self.last(self.network.picture_features(observations).to(self.last.weight.dtype))
         return told.flatten(1)
 
 
@@ -226,7 +226,7 @@ def pictures(rollout: Rollout, apart: int) -> tuple[dict[str, Tensor], Tensor]:
 
 def _seeing(teller: Teller, space: spaces.Dict) -> list[nn.Parameter]:
     """Return the weights that have a part in telling. The others learn nothing, so torch's workers must not wait."""
-    weights = list(teller.parameters())
+    weights = [weight for weight in teller.parameters() if weight.requires_grad]  # some towers and readers are frozen
     none = {name: torch.as_tensor(np.zeros((1, *(box.shape or ())), box.dtype)) for name, box in space.items()}
     none = {name: part.to(weights[0].device) for name, part in none.items()}
     found = torch.autograd.grad(teller(none).sum(), weights, allow_unused=True)

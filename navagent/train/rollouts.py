@@ -229,7 +229,8 @@ class Collector:
             self._adviser.restore(state["adviser"], self._device)
 
     def _tensors(self, observations: Mapping[str, Any]) -> dict[str, Tensor]:
-        return {name: torch.as_tensor(values, device=self._device) for name, values in observations.items()}
+        # A copy, as environments may write into the same arrays at the next step (`copy=False`).
+        return {name: torch.tensor(values, device=self._device) for name, values in observations.items()}
 
     def _flags(self, values: np.ndarray[Any, Any]) -> Tensor:
         return torch.as_tensor(values, device=self._device)

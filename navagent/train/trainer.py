@@ -111,12 +111,10 @@ class Trainer:
                 return False
             every = self._config.evaluate_steps
             if every and self._steps // every > self._evaluated // every:
-                self._evaluate()
-                self._save()  # what is best is known from here on
+                self._evaluate_and_save()
         self._save()  # before the evaluation, which takes its time
         if self._evaluated < self._steps:
-            self._evaluate()
-            self._save()  # and after it: what is best counts if the training is made longer
+            self._evaluate_and_save()
         self._keep("last")
         self.close()
         return True
@@ -174,6 +172,12 @@ class Trainer:
     def _any(self, said: bool) -> bool:
         return bool(self._group.total(torch.tensor(float(said))).item())
 
+    def _evaluate_and_save(self) -> None:
+        """Evaluate, and save what is best: it counts when the training goes on or is made longer."""
+        self._evaluate()
+        self._evaluated = self._steps
+        self._save()
+
     def _evaluate(self) -> None:
         """Play the validation split on the first worker and keep the best network."""
         if self._group.rank == 0:
@@ -185,7 +189,6 @@ class Trainer:
             if means["spl"] > self._best:
                 self._best = means["spl"]
                 self._keep("best")
-        self._evaluated = self._steps
         self._any(False)  # the others wait
 
     def _evaluation_env(self) -> Any:

@@ -81,17 +81,17 @@ class Projection(VisualTokens):
 
 
 def _fields(tokens: int, grid: tuple[int, int]) -> tuple[int, int]:
-    """Return rows and columns of fields, as near to a square as the number of tokens allows; 0 is every patch."""
+    """Return rows and columns of fields, as near to a square as tokens and patches allow; 0 is every patch."""
     if tokens == 0:
         return grid
-    rows = max(n for n in range(1, math.isqrt(tokens) + 1) if tokens % n == 0)
-    fields = (rows, tokens // rows)
-    if fields[0] > grid[0] or fields[1] > grid[1]:
+    shapes = [(rows, tokens // rows) for rows in range(1, grid[0] + 1) if tokens % rows == 0]
+    fitting = [shape for shape in shapes if shape[1] <= grid[1]]
+    if not fitting:
         raise ValueError(
             f"{tokens} visual tokens cannot be averaged from {grid[0]} x {grid[1]} patches: set connector.tokens to "
             "fewer, tower.features to patches, or connector.kind to qformer or perceiver"
         )
-    return fields
+    return min(fitting, key=lambda shape: (abs(shape[0] - shape[1]), shape))
 
 
 class QFormer(VisualTokens):

@@ -95,6 +95,16 @@ def test_a_stretch_gives_what_single_steps_give(kind: tuple[CandidatePolicy, Wal
     assert torch.allclose(values, others, atol=1e-9)
 
 
+def test_decisions_are_not_rounded_in_bf16(kind: tuple[CandidatePolicy, Walk]) -> None:
+    """PPO compares probabilities, so only what is thought before may be rounded."""
+    network, walk = kind[0].float(), kind[1]
+    seen = {name: part.float() if part.is_floating_point() else part for name, part in walk.seen.items()}
+    with torch.autocast("cpu", torch.bfloat16):
+        for found in network(seen, walk.last, network.new_state(AGENTS), walk.begins):
+            legal = found[found > ILLEGAL / 2]
+            assert not torch.equal(legal, legal.bfloat16().float())
+
+
 def test_what_was_read_with_other_weights_is_read_again(env: GraphVectorEnv) -> None:
     network, walk = build(env), Walk(env, 3)
     with torch.no_grad():

@@ -55,6 +55,23 @@ def test_steps_and_stretches_give_the_same(kind: Architecture) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
+def test_decisions_are_not_rounded_in_bf16(kind: Architecture) -> None:
+    """PPO compares probabilities, so only what is thought before may be rounded."""
+    network = kind.build(SPACE, 4)
+    seen = {name: part.float() if part.is_floating_point() else part for name, part in observed(5, 3).items()}
+    begins, last, state = (
+        torch.zeros(5, 3, dtype=torch.bool),
+        torch.zeros(5, 3, dtype=torch.int64),
+        network.new_state(3),
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        found = [*network(seen, last, state, begins)]
+        found += network.step({name: part[0] for name, part in seen.items()}, last[0], state, begins[0])[:2]
+    for values in found:
+        assert not torch.equal(values, values.bfloat16().float())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=repr)
 @pytest.mark.parametrize("name", list(SPACE))
 def test_every_sensor_matters(kind: Architecture, name: str) -> None:
     torch.manual_seed(0)

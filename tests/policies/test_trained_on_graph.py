@@ -195,6 +195,14 @@ def test_weights_of_another_task_are_refused(tiny_data: Path, tmp_path: Path) ->
         TrainedOnGraph(file, data_dir=str(tiny_data))
 
 
+def test_a_describer_that_needs_pictures_is_refused(weights: str, tiny_data: Path) -> None:
+    class Seeing(NavGPTTexts):
+        needs = NavGPTTexts.needs | {"panorama"}
+
+    with pytest.raises(ConfigError, match="Seeing needs panorama, and this policy has whole places described"):
+        TrainedOnGraph(weights, describer=Seeing(str(tiny_data)))
+
+
 def test_texts_that_are_absent_are_named(weights: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="navgpt is missing"):
         TrainedOnGraph(weights, data_dir=str(tmp_path))

@@ -141,8 +141,9 @@ def test_the_loss_is_what_its_definition_says() -> None:
             if not experience.valid[t, agent]:
                 continue
             if label >= 0:
-                known = t > 0 and not experience.begins[t, agent] and bool(experience.valid[t - 1, agent])
-                inflects = known and label != before
+                begins = bool(experience.begins[t, agent])
+                known = t > 0 and not begins and bool(experience.valid[t - 1, agent])
+                inflects = begins or (known and label != before)
                 w = 3.2 if inflects else 1.0
                 taught, weight = taught - w * log_all[t, agent, label], weight + w
             missed = 0.5 * (values[t, agent] - gained[t] - experience.values[t, agent]) ** 2
@@ -296,6 +297,15 @@ def test_the_first_step_after_a_past_is_no_inflection() -> None:
     valid = torch.tensor([False, False, True, True, True])[:, None]
     weights = imitator._weights(labels, torch.zeros(5, 1, dtype=torch.bool), valid)
     assert weights[2:, 0].tolist() == pytest.approx([1, 1, 3.2])
+
+
+def test_an_episodes_first_action_is_an_inflection() -> None:
+    """VLN-CE's rule (dagger_trainer.py): `cat([1], oracle[1:] != oracle[:-1])`, episode by episode."""
+    imitator = Imitator(network(), Learning(), Imitation(inflection_weight=3.2), Alone())
+    labels = torch.tensor([1, 1, 2, -1, 2, 2])[:, None]  # the fourth step resets, and belongs to no episode
+    begins, valid = torch.tensor([1, 0, 0, 0, 1, 0]).bool()[:, None], torch.tensor([1, 1, 1, 0, 1, 1]).bool()[:, None]
+    weights = imitator._weights(labels, begins, valid)[valid]
+    assert weights.tolist() == pytest.approx([3.2, 1, 3.2, 3.2, 1])
 
 
 def test_reinforcement_acts_and_learns_without_dropout(tiny_data: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -19,6 +19,8 @@ from navagent.train.group import Alone, Together
 from navagent.train.kinds import new_trainer
 from navagent.train.looking import LookingTrainer, pictures
 from navagent.train.trainer import make_env, network_for
+from policies.vlm.architecture import Language, Tower, VLMNetwork
+from tests.policies.vlm.made_up import LLAMA
 
 NETWORK = CrossModalNetwork(hidden_size=32, channels=(8, 8, 8), convolutions="normed")
 
@@ -83,6 +85,28 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     for name, value in whole.network.state_dict().items():
         assert torch.equal(second.network.state_dict()[name], value), name
     assert rows(tmp_path / "whole")[-1] == rows(tmp_path / "parts")[-1]
+
+
+def test_it_is_evaluated_as_often_as_asked(tmp_path: Path) -> None:
+    options = config(steps=320, evaluate_steps=128)
+    trainer = LookingTrainer(options, Alone(), tmp_path)
+    trainer.run()
+    told = [row for row in rows(tmp_path) if row["evaluation_view_loss"]]
+    assert [int(row["steps"]) for row in told] == [128, 256, 320]
+
+
+@pytest.mark.parametrize("tuning", ["frozen", "lora"])
+def test_a_policy_with_a_frozen_language_model_learns_to_see(tuning: Literal["frozen", "lora"], tmp_path: Path) -> None:
+    """Its words are half as precise, and what tells of the pictures is not."""
+    language = Language(config=LLAMA, tuning=tuning, dtype="bfloat16")
+    network = VLMNetwork(tower=Tower(width=8), language=language, context=3, head_size=16)
+    trainer = LookingTrainer(config(steps=128, network=network), Alone(), tmp_path)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    assert trainer._teller.last.weight.dtype == torch.float32
+    assert trainer.run()
+    changed = {name for name, value in trainer.network.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all("tower" in name for name in changed), changed
 
 
 def test_pictures_are_steps_apart_and_of_running_episodes(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ AGENTS = 4
 CPU = torch.device("cpu")
 
 
-def environment() -> Any:
+def environment(**changes: Any) -> Any:
     """Episodes of up to 40 steps, so that many begin in one rollout of 16 steps and end in another."""
-    options: dict[str, Any] = {"seed": 0, "sensors": (), "houses": 3, "residents": 2, "max_steps": 40}
+    options: dict[str, Any] = {"seed": 0, "sensors": (), "houses": 3, "residents": 2, "max_steps": 40, **changes}
     return gymnasium.make_vec("navagent/HousePointNav-v0", AGENTS, vectorization_mode="vector_entry_point", **options)
 
 
@@ -40,6 +40,18 @@ def difference(net: PolicyNetwork, rollout: Rollout, agents: torch.Tensor) -> fl
     chosen = torch.log_softmax(logits, dim=-1).gather(-1, rollout.actions[:, agents, None])[..., 0]
     both = torch.stack([chosen - rollout.log_probabilities[:, agents], values - rollout.values[:, agents]])
     return float(both[:, rollout.valid[:, agents]].abs().max())
+
+
+def test_an_environment_that_writes_into_the_same_arrays_loses_nothing() -> None:
+    found = []
+    for copy in (True, False):
+        env = environment(copy=copy)
+        collector = Collector(env, network(env, "gru"), CPU, seed=0)
+        torch.manual_seed(3)
+        found.append(collector.collect(8).observations)
+    for name, value in found[0].items():
+        assert torch.equal(value, found[1][name]), name
+    assert not torch.equal(*found[0]["pointgoal_with_gps_compass"][[0, -1]])
 
 
 @pytest.mark.parametrize("memory", ["gru", "lstm", "transformer"])

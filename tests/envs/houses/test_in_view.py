@@ -4,6 +4,7 @@ import math
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from envs.houses.generate import generate
 from envs.houses.in_view import KINDS, OBJECTS, THIRDS
@@ -19,9 +20,10 @@ def test_kinds_are_all_that_houses_have() -> None:
     assert len(set(KINDS)) == len(KINDS) == len(OBJECTS) + len(ROOM_CATEGORIES)
 
 
-def test_labels_are_what_the_semantic_picture_shows() -> None:
+@pytest.mark.parametrize("height", [24, 48, 9])
+def test_labels_are_what_the_semantic_picture_shows(height: int) -> None:
     """Against the sensor's own picture of the same size, looked at pixel by pixel."""
-    env = HouseVectorEnv("r2r", 5, houses=3, residents=3, size=24, sensors=("semantic",), hfov=math.pi / 2)
+    env = HouseVectorEnv("r2r", 5, houses=3, residents=3, size=(height, 24), sensors=("semantic",), hfov=math.pi / 2)
     observations, _ = env.reset(seed=4)
     rng = np.random.default_rng(0)
     for _ in range(30):

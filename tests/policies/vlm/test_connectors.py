@@ -32,6 +32,13 @@ def test_a_projection_averages_over_fields_of_the_picture(tokens: int, fields: t
     assert torch.allclose(found[:, 0], made.net(first), atol=1e-6)
 
 
+@pytest.mark.parametrize(("tokens", "fields"), [(8, (1, 8)), (4, (1, 4)), (2, (1, 2)), (1, (1, 1))])
+def test_fields_of_views_side_by_side_stand_side_by_side(tokens: int, fields: tuple[int, int]) -> None:
+    made = connector(Connector("linear", tokens), (1, 8), 3, 5)
+    assert isinstance(made, Projection)
+    assert made.fields == fields
+
+
 @pytest.mark.parametrize("kind", ["qformer", "perceiver"])
 def test_resamplers_make_so_many_tokens_of_any_number_of_patches(kind: str) -> None:
     made = connector(Connector(kind, 3, width=8, heads=2), (1, 1), 4, 5)  # type: ignore[arg-type]
