@@ -100,7 +100,7 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
     if errors["count"]:
         first = next(iter(errors["episodes"].items()))
         found.append(
-            f"{errors['count']:,} episodes broke and count as failures, {first[0]} with: {first[1]} "
+            f"{errors['count']:,} episodes broke and count as failures, episode {first[0]} with: {first[1]} "
             "(--retry-errors plays them again)."
         )
     if summary["fallbacks"] or summary["rejected_replies"]:

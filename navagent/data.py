@@ -29,7 +29,8 @@ def data_root(folder: str | None = None) -> Path:
     if not root.is_dir():
         raise DataError(
             f"The data folder '{root}' does not exist: set {DATA_VARIABLE} to the folder that holds r2r/, navgpt/ and "
-            "the like (`navagent doctor` says what goes there and where to get it)."
+            "the like (`navagent doctor` says what goes there and where to get it), or to one with procedural houses, "
+            "which `navagent houses make FOLDER` makes."
         )
     return root
 

@@ -99,7 +99,8 @@ class Trained(Policy):
         if card.actions not in _CHOICES:
             raise ConfigError(
                 f"{self._network.file} has {card.actions} actions, and this policy knows {len(PRIMITIVE)} (stop, "
-                f"forward, left, right) and {len(WAYPOINTS)} (waypoint actions)."
+                f"forward, left, right) and {len(WAYPOINTS)} (waypoint actions). What was trained on R2R's nav-graph "
+                "plays as --policy TrainedOnGraph."
             )
         self._choices = _CHOICES[card.actions]
         self._sample, self._seed = sample, seed
@@ -115,16 +116,21 @@ class Trained(Policy):
         self._rest: list[Action] = []
 
     def act(self, observation: Observation) -> Decision:
-        """Decide, or go on with a waypoint action; the thought is the actions' probabilities, those above 1 %."""
+        """Decide, or go on with a waypoint action; the thought is the actions' probabilities, those above 1 %.
+
+        An episode's first thought begins with the plan, if the network wrote one.
+        """
         if self._rest:
             return Decision(self._rest.pop(0), "on the way")
+        begins = self._state is None
         probabilities = self._think(observation)
+        plan = self._network.written(self._state) if begins and self._state is not None else ""
         code = choose(probabilities, self._random if self._sample else None)
         self._last = code + 1
         first, *self._rest = self._choices[code].actions
         likely = zip(self._choices, probabilities.tolist(), strict=True)
         told = (f"{choice.name} {share:.2f}" for choice, share in likely if share > 0.01 or choice in PRIMITIVE)
-        return Decision(first, ", ".join(told))
+        return Decision(first, f"plan: {plan}; {', '.join(told)}" if plan else ", ".join(told))
 
     def overruled(self, observation: Observation, action: Action) -> None:
         """Remember what was seen and done instead."""
@@ -140,6 +146,11 @@ class Trained(Policy):
 
     def _think(self, observation: Observation) -> NDArray[np.float64]:
         """Return the actions' probabilities, and remember the observation."""
+        if observation.candidates is not None:
+            raise ConfigError(
+                f"{self._network.file} walks by primitive actions, and this environment moves agents to candidates: "
+                "give it one like HouseEnv or HabitatR2RCE, without Waypoints around it."
+            )
         step = NetworkStep(self._network.seen(observation), self._last, self._state)
         ((probabilities, self._state),) = self._network.think([step])
         self._latest = observation
@@ -219,6 +230,10 @@ class SharedNetwork(Shared):
         box = self.card.space["instruction"]
         assert isinstance(box, spaces.Box)
         return bool(tokens.max() <= box.high.max()) and not other_words(box, words)
+
+    def written(self, state: Tensor) -> str:
+        """Return what the network wrote for itself, of an (S,) state."""
+        return self._network.written(state)
 
     @torch.inference_mode()
     def _run(self, steps: Sequence[NetworkStep]) -> list[tuple[NDArray[np.float64], Tensor]]:

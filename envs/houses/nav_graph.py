@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from envs.houses.places import Places
+from envs.houses.places import Places, check_houses
 from envs.houses.render import PANORAMA_HEIGHT
 from envs.r2r.env import R2R
 from navagent.errors import ConfigError
@@ -22,6 +22,10 @@ class HouseNavGraph(R2R):
         data_dir: The folder that `navagent houses make` wrote; by default $NAVAGENT_DATA, else ./data.
         max_steps: Moves after which an episode is over.
         panorama_height: Height of a panorama's pictures, pixels; their width is 4/3 of it (R2R's are 640 x 480).
+
+    Raises:
+        ConfigError: An option is out of its range, or there is no such split.
+        DataError: A file of the split is absent or damaged, or its buildings are no houses.
     """
 
     gives = R2R.gives | {"panorama"}
@@ -36,6 +40,7 @@ class HouseNavGraph(R2R):
         if panorama_height < 1:
             raise ConfigError(f"panorama_height must be at least 1, not {panorama_height}.")
         super().__init__(split, data_dir, max_steps)
+        check_houses(episode.scene for episode in self.episodes)
         self._places = Places()
         self._panorama_height = panorama_height
 

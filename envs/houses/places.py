@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -82,6 +82,19 @@ class Place(Shared):
         )
 
 
+def check_houses(ids: Iterable[str]) -> None:
+    """Refuse what is no house's id.
+
+    Raises:
+        DataError: One of them is not.
+    """
+    for house_id in ids:
+        if not house_id.startswith(PREFIX) or not house_id.removeprefix(PREFIX).isdecimal():
+            raise DataError(
+                f"'{house_id}' is no house: NAVAGENT_DATA must be a folder that `navagent houses make` wrote."
+            )
+
+
 class Places(Shared):
     """Houses by their id, made on first use and shared by all workers."""
 
@@ -98,10 +111,6 @@ class Places(Shared):
         """
         with self._lock:
             if house_id not in self._places:
-                number = house_id.removeprefix(PREFIX)
-                if not house_id.startswith(PREFIX) or not number.isdecimal():
-                    raise DataError(
-                        f"'{house_id}' is no house: NAVAGENT_DATA must be a folder that `navagent houses make` wrote."
-                    )
-                self._places[house_id] = Place(int(number), self._atlas)
+                check_houses([house_id])
+                self._places[house_id] = Place(int(house_id.removeprefix(PREFIX)), self._atlas)
             return self._places[house_id]

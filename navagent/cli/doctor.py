@@ -20,7 +20,7 @@ TERMS = (
     "(https://niessner.github.io/Matterport/, sign MP_TOS.pdf). It must not be passed on."
 )
 
-HOUSES = "Procedural houses (navagent eval --config configs/houses_follower.yaml) need no data."
+HOUSES = "Procedural houses need none of it: `navagent houses make FOLDER`, then NAVAGENT_DATA=FOLDER."
 
 
 @dataclass(frozen=True)

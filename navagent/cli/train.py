@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import importlib.util
 import shlex
@@ -59,11 +60,18 @@ def run(arguments: Sequence[str]) -> int:
         directory.claim(
             shown, identity, begun, "choose another --name, or delete that folder and what was learned there"
         )
+        if any(folder.glob("*.safetensors")) and not any(folder.glob("checkpoints/*/*.pt")):
+            raise ConfigError(
+                f"{folder} holds weights and no checkpoints to go on from, so this would begin anew and replace them: "
+                f"choose another --name (and --training.start_from {folder}/last.safetensors), or delete that folder."
+            )
         command = shlex.join(["navagent", "train", *arguments])
         if options.workers == 1 and options.ray_address is None:
             finished = _alone(config, folder, command)
         else:
             finished = _together(config, folder, options, command)
+    if told := _evaluation(folder / "progress.csv"):
+        print(told)
     print(f"Run directory: {folder}")
     if not finished:
         print("Saved. The same command goes on from there.")
@@ -75,6 +83,23 @@ def _config(built: TrainConfig) -> TrainConfig:
     config = replace(built, env_options=dict(built.env_options), evaluate_options=dict(built.evaluate_options))
     config.check()
     return config
+
+
+def _evaluation(progress: Path) -> str | None:
+    """Return what the newest evaluation found, in a line; None if there was none."""
+    if not progress.is_file():
+        return None
+    with progress.open(newline="") as stream:
+        rows = [(row["steps"], _evaluated(row)) for row in csv.DictReader(stream)]
+    steps, found = next((row for row in reversed(rows) if row[1]), ("", {}))
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+    return f"Evaluation after {int(steps):,} steps: {shown}" if found else None
+
+
+def _evaluated(row: Mapping[str, str]) -> dict[str, float]:
+    """Return the evaluation's figures in a row of `progress.csv`."""
+    prefix = "evaluation_"
+    return {name.removeprefix(prefix): float(text) for name, text in row.items() if name.startswith(prefix) and text}
 
 
 def _alone(config: TrainConfig, folder: Path, command: str) -> bool:

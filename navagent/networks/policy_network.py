@@ -71,6 +71,10 @@ class PolicyNetwork(nn.Module, ABC):
         """
         raise NotImplementedError
 
+    def written(self, state: Tensor) -> str:
+        """Return the text that the network wrote for itself when an episode began, of an (S,) state; mostly none."""
+        return ""
+
 
 def decide(policy: nn.Linear, value: nn.Linear, features: Tensor) -> tuple[Tensor, Tensor]:
     """Return logits and values in the heads' precision, under autocast too: probabilities' ratios need it."""

@@ -19,7 +19,7 @@ from gymnasium import spaces
 from safetensors import SafetensorError, safe_open
 
 import navagent
-from navagent.errors import ConfigError, DataError, RunError
+from navagent.errors import ConfigError, DataError, RunError, first_line
 from navagent.files import write_whole
 from navagent.instructions import InstructionSpace
 from navagent.networks.architecture import Architecture
@@ -138,10 +138,17 @@ def load(file: Path, device: str | torch.device = "cpu") -> tuple[PolicyNetwork,
         network.load_state_dict(tensors)
     except RuntimeError as error:
         raise DataError(
-            f"{file} holds the weights of another {type(card.architecture).__name__}: it was written by navagent "
-            f"{card.version}, and this is {navagent.__version__}."
+            f"{file} holds the weights of another {type(card.architecture).__name__} ({why_not_taken(error)}): it was "
+            f"written by navagent {card.version}, and this is {navagent.__version__}."
         ) from error
     return network.to(device).eval(), card
+
+
+def why_not_taken(error: RuntimeError) -> str:
+    """Return the first reason that torch's `load_state_dict` gives, and how many more there are; no full stop."""
+    reasons = [" ".join(line.split()).rstrip(".") for line in str(error).strip().splitlines()][1:]
+    more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}" if reasons else first_line(error)
 
 
 # ------------------------------------------------------------------------------------------ options as JSON

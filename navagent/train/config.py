@@ -130,7 +130,8 @@ class TrainConfig:
         look_every: Steps between the pictures that `looking` learns from: those of steps side by side are much alike.
         imitation: How it learns from an oracle; None learns by PPO.
         network: The network.
-        start_from: A weights file of such a network, which the training begins with (fine-tuning); None draws weights.
+        start_from: A weights file of such a network, or the name of one that is shipped, which the training begins with
+            (fine-tuning); None draws weights.
         device: cpu, cuda or cuda:0 ...
         precision: full (float32), or bf16 for products, on GPUs since Ampere and, slowly or not, on processors.
         threads: Torch's threads per worker.

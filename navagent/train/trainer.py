@@ -29,6 +29,7 @@ from navagent.train.log import EpisodeWindow, Log
 from navagent.train.ppo import PPO
 from navagent.train.precision import in_precision
 from navagent.train.rollouts import Collector, Rollout
+from policies.trained import find_weights
 
 OnUpdate = Callable[[Mapping[str, float]], None]
 
@@ -75,7 +76,7 @@ class Trainer:
         without_dropout(self.network)
         self._card = card_for(config, env, command)
         if config.start_from is not None:
-            take_weights(Path(config.start_from), self.network, self._card)
+            take_weights(find_weights(config.start_from), self.network, self._card)
         self._env, self._identity = env, identity(config, env)
         self._acting = in_precision(self.network, config.precision, self._device)
         self._learns = self._learner()
@@ -264,7 +265,7 @@ class Trainer:
         except RuntimeError as error:
             raise ConfigError(
                 f"The checkpoint in {self._checkpoints} was trained with {said or 'another network'} "
-                f"({first_line(error)}): give another --name."
+                f"({weights.why_not_taken(error)}): give another --name."
             ) from error
         self._learns.optimizer.load_state_dict(content["optimizer"])
         self._steps = content["steps"]
@@ -358,7 +359,8 @@ def take_weights(file: Path, network: PolicyNetwork, card: ModelCard) -> None:
         network.load_state_dict(other.state_dict())
     except RuntimeError as error:
         raise ConfigError(
-            f"{file} holds another network or task ({first_line(error)}): give training.network its options."
+            f"{file} holds another network or task ({weights.why_not_taken(error)}): give training.network and "
+            "training.env its options."
         ) from error
 
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
 from transformers.cache_utils import Cache
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from navagent.checkpoints import find_checkpoint, load_config, load_model
-from navagent.errors import ConfigError
+from navagent.errors import ConfigError, nearest
 from policies.vlm.architecture import SMALL, Language
 from policies.vlm.frozen import keep_out
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+EXAMPLE = "HuggingFaceTB/SmolLM2-135M"
+"""A small decoder on the Hugging Face hub."""
 
 
 class LanguageModel(nn.Module):
@@ -45,7 +52,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         dtype = _DTYPES[options.dtype]
         kind: Any = transformers.AutoModelForCausalLM if writes else transformers.AutoModel
-        self.folder = None if options.checkpoint is None else find_checkpoint(options.checkpoint)
+        self.folder = None if options.checkpoint is None else _find(options.checkpoint)
         if self.folder is None:
             config = _random_config(options.config or SMALL, words)
             found = kind.from_config(config, dtype=dtype)
@@ -178,17 +185,39 @@ class Into(Cache):
         return self._kept.shape[4]
 
 
+def _find(checkpoint: str) -> Path:
+    try:
+        return find_checkpoint(checkpoint)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error} It is the network's language.checkpoint, which its weights file does not hold: put the folder "
+            f"there, as seen from {Path.cwd()}, or download one before a training (`hf download {EXAMPLE} --local-dir "
+            "FOLDER`; any decoder of transformers)."
+        ) from error
+
+
 def _random_config(entries: dict[str, Any], words: int) -> Any:
     """Return the configuration of a model whose vocabulary is the environment's."""
     given = dict(entries)
-    try:
-        kind = given.pop("model_type")
-        return transformers.AutoConfig.for_model(kind, **{"vocab_size": words, "pad_token_id": 0, **given})
-    except (KeyError, ValueError, TypeError) as error:
+    kind = given.pop("model_type", None)
+    if kind not in CONFIG_MAPPING:
         raise ConfigError(
-            f"language.config {entries} is no configuration of transformers ({error}): it needs a model_type such as "
-            "llama, and that model's options."
-        ) from error
+            f"language.config {entries} is no configuration of transformers: it needs a model_type such as llama, not "
+            f"{kind}.{nearest(str(kind), CONFIG_MAPPING)}"
+        )
+    options = _options_of(CONFIG_MAPPING[kind])
+    if unknown := [name for name in given if name not in options]:
+        raise ConfigError(f"language.config: a {kind} has no option '{unknown[0]}'.{nearest(unknown[0], options)}")
+    try:
+        return transformers.AutoConfig.for_model(kind, **{"vocab_size": words, "pad_token_id": 0, **given})
+    except (ValueError, TypeError, StrictDataclassError) as error:
+        raise ConfigError(f"language.config {entries} suits no {kind} ({' '.join(str(error).split())}).") from error
+
+
+def _options_of(kind: type) -> set[str]:
+    """Return the options of a configuration, by all their names; transformers itself takes any others in silence."""
+    aliases = getattr(kind, "attribute_map", {})
+    return {*inspect.signature(kind).parameters, *aliases, "rope_theta", "rope_scaling"}
 
 
 def _shape(config: Any) -> tuple[int, int, int, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from policies.vlm.architecture import Plan
 from policies.vlm.language import Into, LanguageModel
-from policies.vlm.words import prompt_tokens
+from policies.vlm.words import prompt_tokens, text_of
 
 _BASE, _DIGITS = 256, 3
 """Tokens are kept as digits that are exact in bfloat16; three of them count further than any vocabulary."""
@@ -25,12 +27,14 @@ class PlanWriter(nn.Module):
     Args:
         options: How long plans are, and what asks for one.
         language: Writes.
+        vocabulary: The words that its tokens stand for where it has no tokenizer of its own.
     """
 
     prompt: Tensor
 
-    def __init__(self, options: Plan, language: LanguageModel) -> None:
+    def __init__(self, options: Plan, language: LanguageModel, vocabulary: Sequence[str] = ()) -> None:
         super().__init__()
+        self._folder, self._vocabulary = language.folder, vocabulary
         self.tokens, self.state_size = options.tokens, options.tokens * _DIGITS
         found = [] if language.folder is None else prompt_tokens(language.folder, options.prompt)
         self.register_buffer("prompt", torch.tensor(found, dtype=torch.int64), persistent=False)
@@ -50,6 +54,14 @@ class PlanWriter(nn.Module):
         words = torch.arange(told.shape[1], device=looked.device) < lengths[:, None]
         others = words.new_ones(len(words), read.shape[1] - told.shape[1] + self.tokens)
         return _written(language, read, torch.cat([words, others], dim=1), self.tokens)
+
+    def text(self, state: Tensor) -> str:
+        """Return a plan in words, of its (tokens x 3,) numbers in a state."""
+        tokens = [token for token in unpacked(state[None])[0].tolist() if token != NOTHING]
+        if self._folder is not None:
+            return text_of(self._folder, tokens)
+        known = len(self._vocabulary)
+        return " ".join(self._vocabulary[token] if token < known else str(token) for token in tokens)
 
 
 def _written(language: LanguageModel, read: Tensor, there: Tensor, count: int) -> Tensor:

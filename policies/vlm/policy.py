@@ -60,7 +60,8 @@ class VLMPolicy(PolicyNetwork):
         words = int(asked.high.max()) + 1 if isinstance(asked, spaces.Box) else 1
         writes = options.plan.tokens > 0
         self.language = LanguageModel(options.language, options.language_tuning, words, writes)
-        self.plan = PlanWriter(options.plan, self.language) if writes else None
+        vocabulary = asked.words if isinstance(asked, InstructionSpace) else ()
+        self.plan = PlanWriter(options.plan, self.language, vocabulary) if writes else None
         width = self.language.input_size
         self.tower = _tower(options.tower, space)
         self.picture_size = 0 if options.tower.kind == "pretrained" else self.tower.output_size
@@ -177,6 +178,10 @@ class VLMPolicy(PolicyNetwork):
         means: Tensor = found.mean(dim=(1, 3))
         return means
 
+    def written(self, state: Tensor) -> str:
+        """Return the plan."""
+        return "" if self.plan is None else self.plan.text(state[-2 - self._plan_size : -2])
+
     # ------------------------------------------------------------------------------------------------ the state
     @property
     def _shape(self) -> tuple[int, int, int, int, int]:
@@ -222,7 +227,7 @@ class VLMPolicy(PolicyNetwork):
         return tokens
 
     @torch.no_grad()
-    def _written(self, features: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def _write(self, features: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Return plans, (M, L), from first views' features and (M, L, D) instructions."""
         assert self.plan is not None
         plans: Tensor = self.plan(self.language, tokens, lengths, self.connector(features))
@@ -237,7 +242,7 @@ class VLMPolicy(PolicyNetwork):
         if len(agent):
             first = {name: values[agent][None] for name, values in observations.items() if name == "instruction"}
             lengths, embedded = self._instructions(first, torch.zeros_like(agent)[None])
-            plans = self._written(features[agent], embedded, lengths[:, 0])
+            plans = self._write(features[agent], embedded, lengths[:, 0])
             kept[agent] = packed(plans).to(kept.dtype)
         return unpacked(kept)
 
@@ -254,7 +259,7 @@ class VLMPolicy(PolicyNetwork):
         if len(step):
             number = episode[step, agent]
             told = embedded.view(agents, count, embedded.shape[1] // count, embedded.shape[2])[agent, number]
-            plans[agent, number] = self._written(
+            plans[agent, number] = self._write(
                 features.unflatten(0, begins.shape)[step, agent], told, lengths[agent, number]
             )
         return plans[torch.arange(agents, device=state.device), episode].flatten(0, 1)

@@ -160,7 +160,8 @@ def _find(checkpoint: str) -> Path:
         examples = ", ".join(kind.example for kind in _KINDS.values())
         raise ConfigError(
             f"{error} Vision towers to download are for instance {examples}: `hf download NAME --local-dir FOLDER`, "
-            "then give the folder. VC-1 and MAE are files, which are given as they are."
+            "then give the folder. VC-1 and MAE are files, which are given as they are. A weights file does not hold "
+            f"its tower's: relative folders are looked for in {Path.cwd()}."
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,20 @@ def prompt_tokens(folder: Path, text: str) -> list[int]:
         ConfigError: There is no tokenizer.
     """
     return list(_tokenizer(folder).encode(text, add_special_tokens=False))
+
+
+def text_of(folder: Path, tokens: Sequence[int]) -> str:
+    """Return the text that tokens stand for.
+
+    Raises:
+        ConfigError: There is no tokenizer.
+    """
+    return str(_known_tokenizer(folder).decode(tokens)).strip()
+
+
+@lru_cache(maxsize=4)
+def _known_tokenizer(folder: Path) -> Any:
+    return _tokenizer(folder)
 
 
 def _tokenizer(folder: Path) -> Any:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -39,6 +40,7 @@ def test_a_training_runs_and_is_found_finished(tmp_path: Path) -> None:
     done = run_navagent("train", *SMALL, "--training.steps", "200", data=tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Run directory: runs/t" in done.stdout
+    assert re.search(r"Evaluation after 200 steps: tl [\d.]+, ne [\d.]+, .*sr [\d.]+, .*episodes \d+\n", done.stdout)
     assert steps_done(tmp_path)[-1] == 200
     with safe_open(tmp_path / "runs" / "t" / "last.safetensors", "pt") as weights:
         assert json.loads(weights.metadata()["navagent"])["command"].startswith("navagent train --training.env ")
@@ -104,6 +106,11 @@ def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "runs" / "t" / "checkpoints")  # the weights alone are worth as much
     other = run_navagent("train", *SMALL, "--training.learning.clip", "0.1", data=tmp_path, cwd=tmp_path)
     assert other.returncode == 2
+    before = (tmp_path / "runs" / "t" / "last.safetensors").read_bytes()
+    same = run_navagent("train", *SMALL, "--training.steps", "40", data=tmp_path, cwd=tmp_path)
+    assert same.returncode == 2
+    assert "holds weights and no checkpoints to go on from" in same.stderr
+    assert (tmp_path / "runs" / "t" / "last.safetensors").read_bytes() == before
 
 
 def test_a_mistake_that_is_mended_does_not_bar_the_folder(tmp_path: Path) -> None:

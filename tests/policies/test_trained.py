@@ -14,7 +14,7 @@ from envs.houses.goal_env import HouseObjectNav, HousePointNav
 from navagent.contracts import Policy
 from navagent.errors import ConfigError
 from navagent.rollout import check_needs, rollout
-from navagent.types import Action, Decision, Forward, Observation
+from navagent.types import Action, Candidate, Decision, Forward, Observation
 from tests.conformance.policy_suite import PolicySuite
 
 pytest.importorskip("torch", reason="needs torch: pip install torch==2.13.0")
@@ -180,6 +180,16 @@ def test_an_environment_that_shows_something_else_is_refused(options: dict[str, 
     env = HousePointNav(**{**OPTIONS, **options})
     with pytest.raises(ConfigError, match=said):
         rollout(env, Trained(weights), env.episodes[0])
+
+
+def test_an_environment_that_moves_agents_to_candidates_is_refused(env: HousePointNav, weights: str) -> None:
+    policy, episode = Trained(weights), env.episodes[0]
+    policy.reset(episode.public())
+    around = replace(env.reset(episode), candidates=(Candidate("p1", 0.0, 0.0, 1.0),))
+    with pytest.raises(
+        ConfigError, match="walks by primitive actions, and this environment moves agents to candidates"
+    ):
+        policy.act(around)
 
 
 def test_bad_options_are_one_sentence(weights: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 transformers = pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
 
+from navagent.errors import ConfigError  # noqa: E402
 from navagent.networks import weights  # noqa: E402
 from navagent.networks.policy_network import PolicyNetwork  # noqa: E402
 from navagent.networks.weights import ModelCard  # noqa: E402
@@ -130,3 +131,24 @@ def test_weights_of_another_checkpoint_are_refused(tmp_path: Path) -> None:
 def test_without_a_checkpoint_everything_is_saved() -> None:
     network, other = build(language__config=LLAMA), build(language__config=LLAMA, language__tuning="frozen")
     assert network.state_dict().keys() == other.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"model_type": "lama"}, r"needs a model_type such as llama, not lama\. Did you mean 'llama'\?"),
+        ({"hidden_size": 16}, "needs a model_type such as llama, not None"),
+        ({**LLAMA, "hidden_sise": 16}, r"a llama has no option 'hidden_sise'\. Did you mean 'hidden_size'\?"),
+        ({**LLAMA, "hidden_size": 15}, "suits no llama .*is not a multiple of the number of attention heads"),
+        ({**LLAMA, "hidden_size": "wide"}, "suits no llama .*expected int, got str"),
+    ],
+)
+def test_a_language_model_that_cannot_be_is_one_sentence(config: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        build(language__config=config)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_language_checkpoint_that_is_absent_says_what_to_download() -> None:
+    with pytest.raises(ConfigError, match=r"no/such/folder does not exist\. .*hf download HuggingFaceTB/SmolLM2-135M"):
+        build(language__checkpoint="./no/such/folder", language__config=None, language__tuning="frozen")

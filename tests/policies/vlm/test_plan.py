@@ -15,7 +15,7 @@ transformers = pytest.importorskip("transformers", reason='needs transformers: p
 from policies.vlm.architecture import Language  # noqa: E402
 from policies.vlm.plan import NOTHING, packed, unpacked  # noqa: E402
 from policies.vlm.policy import VLMPolicy  # noqa: E402
-from tests.policies.vlm.made_up import build, observed  # noqa: E402
+from tests.policies.vlm.made_up import WORDS, build, observed  # noqa: E402
 from tests.tiny_models import make_llama  # noqa: E402
 
 PLANNED: dict[str, Any] = {"connector__kind": "qformer", "connector__layers": 2, "plan__tokens": 5}
@@ -43,7 +43,10 @@ def test_a_plan_is_what_transformers_own_generation_writes(tmp_path: Path) -> No
     assert network.words is not None
     words, lengths = network.words(seen["instruction"])
     looked = network.connector(network.tower(seen))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     for agent in range(3):
+        words_of_plan = [token for token in plans[agent].tolist() if token != NOTHING]
+        assert network.written(state[agent]) == tokenizer.decode(words_of_plan).strip()
         prompt = torch.cat([words[agent, : lengths[agent]], torch.tensor([], dtype=torch.int64)])
         text, asked = (model.get_input_embeddings()(part) for part in (prompt, network.plan.prompt))
         given = torch.cat([text, looked[agent], asked])[None]
@@ -70,3 +73,14 @@ def test_frames_are_read_under_the_plan() -> None:
     found[0].sum().backward()
     unlearned = {name for name, weights in network.named_parameters() if weights.requires_grad and weights.grad is None}
     assert {name.split(".")[0] for name in unlearned} <= {"value"}
+
+
+def test_a_plan_without_a_tokenizer_is_in_the_environments_words() -> None:
+    network = build(**PLANNED)
+    begins = torch.ones(1, 2, dtype=torch.bool)
+    seen = {name: values[0] for name, values in observed(begins).items()}
+    _, _, state = network.step(seen, torch.zeros(2, dtype=torch.int64), network.new_state(2), begins[0])
+    for agent in range(2):
+        tokens = unpacked(state[agent, None, -2 - 15 : -2])[0].tolist()
+        assert network.written(state[agent]) == " ".join(WORDS[token] for token in tokens if token != NOTHING)
+    assert build().written(build().new_state(1)[0]) == ""
