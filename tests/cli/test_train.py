@@ -160,8 +160,8 @@ def test_a_recipe_names_only_what_can_be_set(name: str, env: str, tmp_path: Path
 
 
 def test_r2r_is_trained_and_then_played_to_the_same_score(tiny_data: Path, tmp_path: Path) -> None:
-    """The recipe on made-up scans; what the training found at its end is what `navagent eval` finds."""
-    recipe = CHECKOUT / "configs" / "r2r_imitation.yaml"
+    """The recipes on made-up scans; what the first found at its end is what `navagent eval` finds."""
+    recipe, second = (CHECKOUT / "configs" / name for name in ("r2r_imitation.yaml", "r2r_finetune.yaml"))
     small = ("--training.steps", "160", "--training.agents", "4", "--training.learning.rollout_steps", "10")
     split = ("--training.evaluate_steps", "0", "--training.evaluate_options", "{split: val_unseen, max_steps: 8}")
     done = run_navagent("train", "--config", str(recipe), *small, *split, "--name", "t", data=tiny_data, cwd=tmp_path)
@@ -176,6 +176,11 @@ def test_r2r_is_trained_and_then_played_to_the_same_score(tiny_data: Path, tmp_p
     assert not summary["privileged"]
     for name in ("sr", "spl", "ne", "ndtw", "steps"):
         assert summary["metrics"][name] == pytest.approx(float(found[f"evaluation_{name}"])), name
+    begin = ("--training.start_from", "runs/t/best.safetensors", "--name", "mix")
+    mixed = run_navagent("train", "--config", str(second), *small, *split, *begin, data=tiny_data, cwd=tmp_path)
+    assert mixed.returncode == 0, mixed.stderr
+    with (tmp_path / "runs" / "mix" / "progress.csv").open(newline="") as stream:
+        assert any(float(row["policy_loss"] or 0) for row in csv.DictReader(stream))  # the agents' own episodes teach
 
 
 @pytest.mark.slow
