@@ -32,22 +32,30 @@ def _metrics(run: Path) -> dict[str, dict[str, float]]:
     return {line["episode_id"]: line["metrics"] for line in _lines(run)}
 
 
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One house with two paths, of three instructions each."""
+    folder = tmp_path_factory.mktemp("houses")
+    splits = ("--train", "0", "--val_seen", "0", "--val_unseen", "1", "--paths", "2")
+    made = run_navagent("houses", "make", "houses", *splits, data=folder, cwd=folder)
+    assert made.returncode == 0, made.stderr
+    return folder / "houses"
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
-def test_every_recipe_runs(recipe: Path, tiny_data: Path, tmp_path: Path) -> None:
-    done = run_navagent("eval", "--config", str(recipe), "--episodes", "4", data=tiny_data, cwd=tmp_path)
+def test_every_recipe_runs(recipe: Path, tiny_data: Path, houses: Path, tmp_path: Path) -> None:
+    data = houses if recipe.stem.startswith("houses_") else tiny_data
+    done = run_navagent("eval", "--config", str(recipe), "--episodes", "4", data=data, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "SPL success by path length" in done.stdout
     assert "No language model" in done.stdout
 
 
-def test_the_shipped_follower_runs_in_houses(tmp_path: Path) -> None:
+def test_the_shipped_follower_runs_in_houses(houses: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs torch: pip install torch==2.13.0")
     pytest.importorskip("transformers", reason='needs transformers: pip install "navagent[vision]"')
-    splits = ("--train", "0", "--val_seen", "0", "--val_unseen", "1", "--paths", "2")
-    made = run_navagent("houses", "make", "houses", *splits, data=tmp_path, cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
     recipe = CHECKOUT / "configs" / "houses_follower.yaml"
-    done = run_navagent("eval", "--config", str(recipe), "--name", "f", data=tmp_path / "houses", cwd=tmp_path)
+    done = run_navagent("eval", "--config", str(recipe), "--name", "f", data=houses, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     summary = _summary(tmp_path / "runs" / "f")
     assert (summary["n"], summary["complete"], summary["privileged"]) == (6, True, False)
