@@ -137,10 +137,14 @@ class Pool:
         """Return the next house of the order; where no other resident than `place` has an episode, one that has."""
         coming = self._coming.result() if self._coming is not None else self._make(self._next)
         others = any(len(other.episodes.goal) for i, other in enumerate(self.residents) if i != place)
-        while not (others or len(coming.episodes.goal)):  # ends, at the latest with the house that leaves
+        for _ in self._order:
+            if others or len(coming.episodes.goal):
+                return coming
             self._next += 1
             coming = self._make(self._next)
-        return coming
+        raise ConfigError(
+            f"No house of {self._plan.name} has an episode of {self._task.name} any more: give more houses."
+        )
 
     def _called(self, place: int) -> tuple[int, int]:
         """Return seed and visit of the house at a place of the order, which is gone through again and again."""

@@ -60,10 +60,11 @@ def run(arguments: Sequence[str]) -> int:
         directory.claim(
             shown, identity, begun, "choose another --name, or delete that folder and what was learned there"
         )
-        if any(folder.glob("*.safetensors")) and not any(folder.glob("checkpoints/*/*.pt")):
+        learned = sorted(folder.glob("*.safetensors"))
+        if learned and not any(folder.glob("checkpoints/*/*.pt")):
             raise ConfigError(
                 f"{folder} holds weights and no checkpoints to go on from, so this would begin anew and replace them: "
-                f"choose another --name (and --training.start_from {folder}/last.safetensors), or delete that folder."
+                f"choose another --name (and --training.start_from {learned[-1]}), or delete that folder."
             )
         command = shlex.join(["navagent", "train", *arguments])
         if options.workers == 1 and options.ray_address is None:
@@ -93,7 +94,7 @@ def _evaluation(progress: Path) -> str | None:
         rows = [(row["steps"], _evaluated(row)) for row in csv.DictReader(stream)]
     steps, found = next((row for row in reversed(rows) if row[1]), ("", {}))
     shown = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
-    return f"Evaluation after {int(steps):,} steps: {shown}" if found else None
+    return f"Evaluation after {int(float(steps)):,} steps: {shown}" if found else None
 
 
 def _evaluated(row: Mapping[str, str]) -> dict[str, float]:
